@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_BASE_LIMITS_H
+#define GRAVEL_BASE_LIMITS_H
+
+/*
+ * Every limit of the project in one place. Each has a config key that overrides it, or the reason why
+ * it is fixed.
+ */
+
+/* Exposition (expo). Fixed: state of the parser, and what any sane exporter stays far below. */
+#define GS_LIMIT_LINE (1024 * 1024) /* bytes in a line */
+#define GS_LIMIT_LABELS 128 /* labels of a sample */
+#define GS_LIMIT_NAME 1024 /* bytes in a metric or label name */
+#define GS_LIMIT_LABEL_VALUE (64 * 1024) /* bytes in a label value, HELP or UNIT */
+#define GS_LIMIT_BUCKETS 4096 /* buckets or quantiles of one histogram or summary */
+
+/* Pushes. receiver.limits.push_body, receiver.limits.push_samples, receiver.limits.pushes_in_flight */
+#define GS_LIMIT_PUSH_BODY (64 * 1024 * 1024) /* bytes, after decompression */
+#define GS_LIMIT_PUSH_SAMPLES 1000000
+#define GS_LIMIT_PUSHES_IN_FLIGHT 1024
+
+/* Store. receiver.limits.series, receiver.limits.groups */
+#define GS_LIMIT_SERIES 20000000
+#define GS_LIMIT_GROUPS 1000000
+/* Fixed by the grammar of pebbles (DESIGN 3.2). */
+#define GS_LIMIT_PEBBLE_SLICES 100
+#define GS_LIMIT_PEBBLE_WINDOW_MS (366LL * 86400 * 1000)
+
+/* Scraping. scrape_body_limit */
+#define GS_LIMIT_SCRAPE_BODY (64 * 1024 * 1024)
+#define GS_LIMIT_TARGETS 1000000 /* fixed: what the config parser takes */
+#define GS_LIMIT_REDIRECTS 5 /* fixed: what is no loop */
+
+/* Wire. Fixed by the protocol (docs/PROTOCOL.md). */
+#define GS_LIMIT_PARTS 1024 /* parts of one scrape */
+#define GS_LIMIT_WIRE_BODY (128 * 1024 * 1024) /* bytes of one scrape, decompressed */
+#define GS_LIMIT_SUBJECT 1024 /* bytes in a subject */
+#define GS_LIMIT_HEADER 8192 /* bytes in our header line */
+
+/* Poller's memory of what it could not send: poller_stream.buffer. */
+#define GS_LIMIT_OUTBOX (64 * 1024 * 1024)
+
+/* Own metrics: distinct label values of one metric; more are counted under "other". Fixed. */
+#define GS_LIMIT_METRIC_SERIES 4096
+
+/* A config file. Fixed. */
+#define GS_LIMIT_CONFIG (16 * 1024 * 1024)
+
+#endif

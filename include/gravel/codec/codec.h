@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_CODEC_CODEC_H
+#define GRAVEL_CODEC_CODEC_H
+
+#include "gravel/base/buf.h"
+
+/* Compression of whole buffers. The only module that knows zlib and zstd. */
+enum gs_codec_kind {
+	GS_CODEC_IDENTITY,
+	GS_CODEC_GZIP,
+	GS_CODEC_ZSTD,
+};
+
+/* Scratch memory of one thread for many calls: not shared between threads. */
+struct gs_codec;
+
+struct gs_codec *gs_codec_new(void);
+void gs_codec_free(struct gs_codec *codec);
+
+/** gs_codec_compress(codec, kind, level, in, out):
+ * Append ${in} compressed to ${out}. ${level} is that of the kind; 0 is its default (gzip 6, zstd 3).
+ * GS_ELIMIT when ${out} is full, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_codec_compress(
+    struct gs_codec *codec, enum gs_codec_kind kind, int level, struct gs_str in, struct gs_buf *out);
+
+/** gs_codec_decompress(codec, kind, in, out):
+ * Append the plain text of ${in} to ${out}. Grows as it goes and never trusts a length that ${in} claims: a
+ * bomb stops at out->max with GS_ELIMIT. GS_EINVAL when ${in} is damaged, truncated, or followed by junk. Several concatenated gzip
+ * members or zstd frames are one text. On failure ${out} holds what it held before. */
+GS_MUST_USE enum gs_status gs_codec_decompress(
+    struct gs_codec *codec, enum gs_codec_kind kind, struct gs_str in, struct gs_buf *out);
+
+/** gs_codec_parse(name, ret_kind):
+ * Content-Encoding: "", identity, gzip, x-gzip, zstd in any case. GS_EUNSUPPORTED otherwise. */
+GS_MUST_USE enum gs_status gs_codec_parse(struct gs_str name, enum gs_codec_kind *ret_kind);
+
+#endif

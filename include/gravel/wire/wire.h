@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_WIRE_WIRE_H
+#define GRAVEL_WIRE_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gravel/base/buf.h"
+#include "gravel/base/error.h"
+#include "gravel/base/limits.h"
+
+/*
+ * What goes over NATS (docs/PROTOCOL.md is its home): subjects, our one header line, parts. Pure: no I/O, no compression (the caller
+ * has a codec), no clock.
+ */
+
+#define GS_WIRE_VERSION 1
+#define GS_WIRE_HEADER "Gravel" /* name of our NATS header */
+
+/* Who a scrape belongs to: the key of its group. */
+struct gs_wire_group {
+	struct gs_str publisher;
+	struct gs_str job;
+	struct gs_str instance;
+};
+
+/** gs_wire_escape(out, token): Append ${token} as one subject token: bytes outside [A-Za-z0-9_-] as "=XX" in hex, the empty token as "=". */
+void gs_wire_escape(struct gs_buf *out, struct gs_str token);
+
+/** gs_wire_unescape(out, token): The reverse; GS_EINVAL for what gs_wire_escape cannot have written. */
+GS_MUST_USE enum gs_status gs_wire_unescape(struct gs_buf *out, struct gs_str token);
+
+/** gs_wire_subject(out, topic, group, slot): Append "<topic>.scrape.<publisher>.<job>.<instance>.<slot>". ${topic} may have dots and is not escaped. */
+void gs_wire_subject(struct gs_buf *out, struct gs_str topic, const struct gs_wire_group *group, uint32_t slot);
+
+/** gs_wire_parse_subject(subject, topic, scratch, ret_group, ret_slot):
+ * Take such a subject apart; the slices of ${ret_group} stand in ${scratch} (cleared first). GS_EINVAL for any other subject. */
+GS_MUST_USE enum gs_status gs_wire_parse_subject(struct gs_str subject, struct gs_str topic, struct gs_buf *scratch,
+    struct gs_wire_group *ret_group, uint32_t *ret_slot);
+
+enum gs_wire_kind { GS_WIRE_SCRAPE = 1 };
+
+/* The header line. Times are the publisher's clock. */
+struct gs_wire_header {
+	enum gs_wire_kind kind;
+	bool up;
+	bool honor_labels;
+	int64_t time_ms; /* start of the scrape */
+	int64_t sent_ms; /* when the message was first handed to NATS */
+	int64_t interval_ms; /* of the target */
+	int64_t duration_us; /* of the scrape */
+	uint64_t samples; /* scrape_samples_scraped */
+	uint64_t samples_kept; /* scrape_samples_post_metric_relabeling */
+	uint64_t series_added; /* scrape_series_added */
+	uint64_t body_size; /* bytes of this part, decompressed */
+	uint32_t part; /* 0 .. parts-1 */
+	uint32_t parts; /* 1 .. GS_LIMIT_PARTS */
+	struct gs_str cause; /* of up 0: one word; empty with up 1 */
+	struct gs_str labels; /* of the target: as in an exposition, a="b",c="d"; empty for none */
+};
+
+/** gs_wire_header_write(out, header): Append the header line: "v=1 k=s t=... ...", no CR, LF or NUL in it whatever the fields hold. */
+void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header);
+
+/** gs_wire_header_parse(line, scratch, ret_header, err):
+ * Read one. Unknown keys are skipped, every number is bounded. GS_EUNSUPPORTED for another version or kind, GS_EINVAL
+ * for a broken line, GS_ELIMIT for a claim above our limits (body_size, parts). Slices stand in ${scratch} (cleared first). */
+GS_MUST_USE enum gs_status gs_wire_header_parse(
+    struct gs_str line, struct gs_buf *scratch, struct gs_wire_header *ret_header, struct gs_error *err);
+
+/** gs_wire_message_id(out, group, time_ms, slot): Append the Nats-Msg-Id of a part: the same target, time and slot give the same id on every run. */
+void gs_wire_message_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms, uint32_t slot);
+
+/** gs_wire_split(body, part_size, cursor): Return the next part of ${body}, at most ${part_size} bytes and cut after a newline where there is one,
+ * from *${cursor} on (0 at first), and advance it. The empty slice at the end; an empty body has no parts. */
+struct gs_str gs_wire_split(struct gs_str body, size_t part_size, size_t *cursor);
+
+/* Putting parts together: bounded memory, newest scrape of a group wins. */
+struct gs_wire_joiner;
+
+/** gs_wire_joiner_new(max_bytes): ${max_bytes} for all unfinished scrapes together. */
+struct gs_wire_joiner *gs_wire_joiner_new(size_t max_bytes);
+void gs_wire_joiner_free(struct gs_wire_joiner *joiner);
+
+enum gs_wire_joined {
+	GS_WIRE_WAIT, /* kept; more parts are to come */
+	GS_WIRE_WHOLE, /* complete: see ret_body */
+	GS_WIRE_DROP, /* older than what the group collects, or a repetition */
+};
+
+/** gs_wire_joiner_add(joiner, group, header, body, result, ret_body, ret_dropped):
+ * Give it one decompressed part. With GS_WIRE_WHOLE ${ret_body} is the whole body, valid until the next call (a scrape of one
+ * part is passed through without a copy). A part of a newer scrape discards what was collected of an older one; when the memory is used up the
+ * scrape that waits longest is discarded; ${ret_dropped} counts scrapes discarded so. GS_ENOMEM, or GS_OK. */
+GS_MUST_USE enum gs_status gs_wire_joiner_add(struct gs_wire_joiner *joiner, const struct gs_wire_group *group,
+    const struct gs_wire_header *header, struct gs_str body, enum gs_wire_joined *ret_result, struct gs_str *ret_body,
+    size_t *ret_dropped);
+
+size_t gs_wire_joiner_bytes(const struct gs_wire_joiner *joiner);
+
+#endif
