@@ -26,12 +26,14 @@ C_ENDS = (".c", ".h", ".def")
 SOURCE_ENDS = C_ENDS + (".py", ".sh", ".cmake", "CMakeLists.txt")
 C_FOLDERS = ["lib", "include", "cmd", "tests"]
 
-UNSAFE = "strcpy strncpy stpcpy strcat strncat sprintf vsprintf atoi atol atoll atof strtok strtod strtof strtold sscanf vsscanf gets"
+UNSAFE = "strcpy strcat strncat sprintf vsprintf atoi atol atoll atof strtok sscanf vsscanf gets"
+PRODUCT = "strncpy stpcpy stpncpy strtod strtof strtold"
 ALLOCATING = "malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf getline getdelim alloca"
 PROCESS = "exit _exit _Exit quick_exit getenv secure_getenv setenv unsetenv putenv signal sigaction"
 # Which names are banned where: (names, folders, the files that may).
 BANS = [
     (UNSAFE.split(), ("lib/", "include/", "cmd/", "tests/"), ()),
+    (PRODUCT.split(), ("lib/", "include/", "cmd/"), ()),
     (ALLOCATING.split(), ("lib/", "include/", "cmd/"), ("lib/base/mem.c",)),
     (PROCESS.split(), ("lib/", "include/"), ()),
 ]

@@ -36,7 +36,7 @@ class Architecture(tree.TreeTest):
         "lib/log/log.c": '#include "gravel/log/log.h"\n#include "private.h"\n/* #include <nats.h> */\n',
         "lib/log/private.h": "int gs_log_private(void);\n",
         "lib/log/CMakeLists.txt": "gravel_module(log\n    SOURCES log.c\n    DEPS base)\n",
-        "lib/bus/bus.c": '#include <nats.h>\n#include "gravel/log/log.h"\n',
+        "lib/bus/bus.c": '#include <nats/nats.h>\n#include <nats.h>\n#include "gravel/log/log.h"\n',
         "cmd/poller/main.c": '#include "gravel/log/log.h"\n#include "../common/common.h"\n',
         "cmd/common/common.h": "int common(void);\n",
     }
@@ -66,6 +66,10 @@ class Architecture(tree.TreeTest):
     def test_foreign_header_of_another(self):
         self.write("lib/log/b.c", "#include <nats.h>\n")
         self.assert_problem("lib/log/b.c:1: module log may not include the foreign <nats.h>")
+
+    def test_foreign_header_beside_the_one_of_the_row(self):
+        self.write("lib/bus/b.c", "#include <nats/nats.h>\n#include <nats/status.h>\n#include <nats.h/other.h>\n")
+        self.assert_problem("lib/bus/b.c:2: module bus may not", "lib/bus/b.c:3: module bus may not")
 
     def test_foreign_header_in_no_row(self):
         self.write("cmd/poller/b.c", "#include <curl/curl.h>\n")
