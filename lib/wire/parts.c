@@ -126,15 +126,21 @@ static struct entry *begin(struct gs_wire_joiner *joiner, const struct gs_wire_h
 	return e;
 }
 
-/* Discard whoever waits longest until need bytes fit. *e becomes NULL when that was its turn too. */
-static bool make_room(struct gs_wire_joiner *joiner, size_t need, struct entry **e, size_t *dropped) {
-	while (need > joiner->max - joiner->bytes && joiner->oldest != NULL) {
-		if (joiner->oldest == *e)
-			*e = NULL;
-		discard(joiner, joiner->oldest);
+/* Make room for need bytes more of e (NULL: of a new scrape) by discarding whoever waits longest, or e alone if it can never fit. False when
+ * there is no room, or no e any more. */
+static bool make_room(struct gs_wire_joiner *joiner, size_t need, struct entry *e, size_t *dropped) {
+	size_t own = e != NULL ? entry_cost(e->parts, e->key.n) + e->body_bytes : 0;
+	bool fits = need <= joiner->max - own;
+	while (need > joiner->max - joiner->bytes) {
+		struct entry *victim = fits ? joiner->oldest : e;
+		if (victim == NULL)
+			return false;
+		discard(joiner, victim);
 		++*dropped;
+		if (victim == e)
+			return false;
 	}
-	return need <= joiner->max - joiner->bytes;
+	return true;
 }
 
 static enum gs_status store(struct gs_wire_joiner *joiner, struct entry *e, uint32_t part, struct gs_str body) {
@@ -181,42 +187,40 @@ static struct entry *judge(
 		return e;
 	}
 	bool newer = header->time_ms > e->time_ms;
-	bool contradicts = !newer && (header->parts != e->parts || body_size > GS_LIMIT_WIRE_BODY - e->body_bytes);
-	if (newer || contradicts) {
-		discard(joiner, e);
-		++*dropped;
-		*go = newer;
-		return NULL;
+	if (!newer && header->parts == e->parts) {
+		*go = e->pieces[header->part].p == NULL;
+		if (!*go || body_size <= GS_LIMIT_WIRE_BODY - e->body_bytes)
+			return e;
 	}
-	*go = e->pieces[header->part].p == NULL;
-	return e;
+	*go = newer;
+	discard(joiner, e);
+	++*dropped;
+	return NULL;
 }
 
-/* Keep one part of several. */
+/* Keep one part of several. The result is a drop so far. */
 static enum gs_status collect(struct gs_wire_joiner *joiner, struct entry *e, const struct gs_wire_header *header,
     struct gs_str body, enum gs_wire_joined *ret_result, struct gs_str *ret_body, size_t *dropped) {
 	bool begun = e != NULL;
 	size_t need = body.n + (begun ? 0 : entry_cost(header->parts, joiner->key.n));
-	if (!make_room(joiner, need, &e, dropped) || (begun && e == NULL)) {
-		*ret_result = GS_WIRE_DROP;
+	if (!make_room(joiner, need, e, dropped))
 		return GS_OK;
-	}
 	if (e == NULL)
 		e = begin(joiner, header);
 	if (e == NULL)
 		return GS_ENOMEM;
 	enum gs_status status = store(joiner, e, header->part, body);
-	*ret_result = GS_WIRE_WAIT;
-	if (status == GS_OK && e->have == e->parts) {
-		*ret_result = GS_WIRE_WHOLE;
+	bool whole = status == GS_OK && e->have == e->parts;
+	if (whole)
 		status = join(joiner, e, ret_body);
-	}
 	if (status != GS_OK) {
 		/* It can never become whole: this part does not come twice. */
 		discard(joiner, e);
 		*dropped += begun;
+		return status;
 	}
-	return status;
+	*ret_result = whole ? GS_WIRE_WHOLE : GS_WIRE_WAIT;
+	return GS_OK;
 }
 
 enum gs_status gs_wire_joiner_add(struct gs_wire_joiner *joiner, const struct gs_wire_group *group,

@@ -104,7 +104,7 @@ enum gs_wire_joined {
 /** gs_wire_joiner_add(joiner, group, header, body, result, ret_body, ret_dropped):
  * Give it one decompressed part. With GS_WIRE_WHOLE ${ret_body} is the whole body, valid until the next call (a scrape of one
  * part is passed through without a copy). A part of a newer scrape discards what was collected of an older one; when the memory is used up the
- * scrape that waits longest is discarded; parts of one scrape that disagree on their number, or exceed GS_LIMIT_WIRE_BODY together, discard it.
+ * scrape that waits longest is discarded (one that alone exceeds it: only that one); parts of one scrape that disagree on their number, or exceed GS_LIMIT_WIRE_BODY together, discard it.
  * ${ret_dropped} is set to the number of unfinished scrapes that this call discarded. ${header} has passed gs_wire_header_parse, and ${body} is
  * what it claims (the caller compares body_size). Returns GS_OK, or GS_ENOMEM: the scrape is then discarded, the others stay. GS_ELIMIT for
  * names that no subject can hold. */

@@ -263,6 +263,12 @@ static void test_a_whole_scrape_is_bounded(void **state) {
 	assert_int_equal(add_slice("a", 1, 0, 2, gs_str_make(bytes, half)), GS_WIRE_WAIT);
 	assert_int_equal(add_slice("a", 1, 1, 2, gs_str_make(bytes, half + 1)), GS_WIRE_DROP);
 	assert_int_equal(dropped, 1);
+	/* A repetition adds nothing, however long it is. */
+	assert_int_equal(add_slice("a", 1, 0, 2, gs_str_make(bytes, half + 1)), GS_WIRE_WAIT);
+	assert_int_equal(add_slice("a", 1, 0, 2, gs_str_make(bytes, half + 1)), GS_WIRE_DROP);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(add_slice("a", 1, 1, 2, gs_str_make(bytes, half - 1)), GS_WIRE_WHOLE);
+	assert_int_equal(body.n, GS_LIMIT_WIRE_BODY);
 	assert_int_equal(gs_wire_joiner_bytes(joiner), 0);
 	gs_free(bytes);
 }
@@ -296,6 +302,15 @@ static void test_a_part_above_the_memory(void **state) {
 	static char bytes[MEGA];
 	assert_int_equal(add_slice("a", 1, 0, 2, gs_str_make(bytes, MEGA)), GS_WIRE_DROP);
 	assert_int_equal(gs_wire_joiner_bytes(joiner), 0);
+	/* It takes no one else with it, at once or in steps. */
+	assert_int_equal(add("other", 1, 0, 2, "x"), GS_WIRE_WAIT);
+	assert_int_equal(add_slice("a", 1, 0, 2, gs_str_make(bytes, MEGA)), GS_WIRE_DROP);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(add_slice("a", 1, 0, 3, gs_str_make(bytes, MEGA / 2)), GS_WIRE_WAIT);
+	assert_int_equal(add_slice("a", 1, 1, 3, gs_str_make(bytes, MEGA / 2)), GS_WIRE_DROP);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(add("other", 1, 1, 2, "y"), GS_WIRE_WHOLE);
+	assert_body("xy");
 	assert_int_equal(add_slice("a", 1, 0, 1, gs_str_make(bytes, MEGA)), GS_WIRE_WHOLE);
 }
 
