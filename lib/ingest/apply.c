@@ -74,7 +74,7 @@ static void count_publisher(const struct entry *entry, int64_t now_ms) {
 	size_t n = publisher.n < sizeof(name) - 1 ? publisher.n : sizeof(name) - 1;
 	memcpy(name, publisher.p, n);
 	name[n] = '\0';
-	gs_metric_set_l(GS_M_PUBLISHER_SEEN, (double)now_ms / 1e3, name, NULL);
+	gs_metric_set_l(GS_M_PUBLISHER_LAST_SEEN, (double)now_ms / 1e3, name, NULL);
 	gs_metric_set_l(GS_M_PUBLISHER_LAG, (double)(now_ms - entry->sent_ms) / 1e3, name, NULL);
 	gs_metric_set_l(GS_M_PUBLISHER_SKEW, (double)(entry->sent_ms - entry->stored_ms) / 1e3, name, NULL);
 }

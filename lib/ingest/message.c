@@ -13,7 +13,7 @@
 enum gs_status message_open(struct gs_ingest *ingest) {
 	ingest->codec = gs_codec_new();
 	ingest->joiner = gs_wire_joiner_new(JOINER_BYTES);
-	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT);
+	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT + 1);
 	gs_buf_init(&ingest->header_scratch, GS_LIMIT_HEADER);
 	gs_buf_init(&ingest->part, GS_LIMIT_WIRE_BODY);
 	return ingest->codec != NULL && ingest->joiner != NULL ? GS_OK : GS_ENOMEM;
@@ -209,5 +209,7 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 		drop(message, "memory", "no entry");
 		return;
 	}
+	/* A bomb gets no more than its header admits. */
+	entry->text.max = header.body_size > entry->text.cap ? header.body_size : entry->text.cap;
 	take_body(ingest, entry, message, &group, &header);
 }
