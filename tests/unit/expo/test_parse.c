@@ -182,8 +182,7 @@ static const char *const bodies[] = {
     "# HELP http_requests_total The \\\\ total\\n number.\n# TYPE http_requests_total counter\n"
     "http_requests_total{method=\"post\",code=\"200\"} 1027 1395066363000\n"
     "http_requests_total{method=\"post\",code=\"400\",} 3 1395066363000\r\n",
-    "a{b=\"\\\"\\n\\\\\\q\",c=\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 long enough for words\"} +Inf # {t=\"x\"} .5 "
-    "1.5\n",
+    "a{b=\"\\\"\\n\\\\\\q\",c=\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 and words\"} +Inf # {t=\"x\"} .5 1.5\n",
     "# UNIT a_seconds seconds\n# TYPE a_seconds unknown\n \t a_seconds \t { } \t 1e-300 \t -5 \t \n#\n\n# EOF",
     "<html>\n",
     "a{b=\"c\"d=\"e\"}1\nx 2 # {} 3",
