@@ -33,7 +33,9 @@ struct gs_web_route {
 };
 
 struct gs_web_options {
-	const char *listen; /* host:port, [v6]:port or :port (all addresses); port 0: any */
+	const char *
+	    listen; /* host:port, [v6]:port or :port (all addresses); port 0: any; a name that has both: its IPv4 address */
+	const char *setting; /* where a person sets listen, for errors; NULL: "-l or receiver.listen" */
 	const struct gs_web_route *routes; /* ended by path NULL; must outlive the server. The first that fits */
 	void *ctx; /* of every handler */
 	size_t body_limit; /* bytes of a request body, before and after decompression; beyond: 413 */
@@ -70,7 +72,7 @@ GS_MUST_USE enum gs_status gs_web_percent_decode(struct gs_str in, bool plus, st
 
 /** gs_web_answer(request, code, content_type, body):
  * Answer now, from the handler. ${body} is taken over (the buffer is empty afterwards; NULL or empty for none); bodies from 1 KiB on are sent gzipped
- * to those who accept it. Exactly one answer or one suspend for each request. */
+ * to those who accept it. ${content_type} is not copied: a literal, or NULL. A body buffer with an error is answered 500. Exactly one answer or one suspend for each request. */
 void gs_web_answer(struct gs_web_request *request, unsigned code, const char *content_type, struct gs_buf *body);
 
 /** gs_web_answer_text(request, code, text): The same with a short text/plain body that is copied. */
