@@ -129,6 +129,7 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 	struct gs_error err = {0};
 	if (body.p != entry->text.p && body.n != 0) {
 		gs_buf_clear(&entry->text);
+		entry->text.max = GS_LIMIT_WIRE_BODY;
 		gs_buf_str(&entry->text, body);
 		body = gs_buf_slice(&entry->text);
 	}
