@@ -37,9 +37,8 @@ void gs_batch_free(struct gs_batch *batch) {
 
 void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options) {
 	assert(options->nlabels <= sizeof(batch->labels) / sizeof(batch->labels[0]));
+	gs_map_clear(batch->families);
 	gs_arena_clear(batch->arena);
-	for (size_t i = 0; i < batch->norder; i++)
-		gs_map_remove(batch->families, batch->order[i]->name);
 	batch->norder = 0;
 	batch->nsamples = 0;
 	batch->stats = (struct gs_batch_stats){0};

@@ -60,6 +60,9 @@ static enum gs_status read_labels(
 		if (status == GS_OK && !ours)
 			labels[(*n)++] = label;
 	}
+	/* Text that closes the braces itself and goes on is none. */
+	if (status == GS_OK && (gs_expo_next(parser, &event, NULL) != GS_OK || event.kind != GS_EXPO_END))
+		status = GS_EINVAL;
 	gs_buf_free(&line);
 	return status;
 }

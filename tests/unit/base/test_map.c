@@ -50,6 +50,23 @@ static void test_put_replaces(void **state) {
 	gs_map_free(map);
 }
 
+static void test_clear(void **state) {
+	(void)state;
+	struct gs_map *map = gs_map_new(3);
+	char gone[] = "gone";
+	gs_map_clear(map);
+	assert_int_equal(gs_map_put(map, gs_str_of(gone), &values[0]), GS_OK);
+	assert_int_equal(gs_map_put(map, key_of(1), &values[1]), GS_OK);
+	gone[0] = 'x'; /* the key has changed under the entry */
+	gs_map_clear(map);
+	gs_map_check(map);
+	assert_int_equal(gs_map_count(map), 0);
+	assert_null(gs_map_get(map, key_of(1)));
+	assert_int_equal(gs_map_put(map, key_of(1), &values[1]), GS_OK);
+	gs_map_check(map);
+	gs_map_free(map);
+}
+
 static void test_keys_by_bytes(void **state) {
 	(void)state;
 	struct gs_map *map = gs_map_new(10);
@@ -169,6 +186,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_empty),
 	    cmocka_unit_test(test_put_replaces),
+	    cmocka_unit_test(test_clear),
 	    cmocka_unit_test(test_keys_by_bytes),
 	    cmocka_unit_test(test_max),
 	    cmocka_unit_test(test_against_model),
