@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gravel/base/error.h"
+#include "gravel/base/str.h"
 
 static void test_fills(void **state) {
 	(void)state;
@@ -30,6 +31,20 @@ static void test_cuts(void **state) {
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void test_cuts_between_characters(void **state) {
+	(void)state;
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct gs_error err;
+		char text[1000];
+		memset(text, 'x', shift);
+		for (size_t i = shift; i + 4 < sizeof(text); i += 4)
+			memcpy(text + i, "\xf0\x9f\x98\x80", 5);
+		assert_int_equal(gs_error_set(&err, GS_EIO, 0, 0, "%s", text), GS_EIO);
+		assert_true(gs_str_is_utf8(gs_str_of(err.text)));
+		assert_in_range(strlen(err.text), sizeof(err.text) - 8, sizeof(err.text) - 1);
+	}
+}
+
 static void test_no_control_bytes(void **state) {
 	(void)state;
 	struct gs_error err;
@@ -41,6 +56,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fills),
 	    cmocka_unit_test(test_cuts),
+	    cmocka_unit_test(test_cuts_between_characters),
 	    cmocka_unit_test(test_no_control_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,36 @@ static void test_wait_ends_in_time(void **state) {
 	teardown(&s);
 }
 
+static void *wait_long(void *arg) {
+	struct shared *s = arg;
+	gs_lock_take(&s->lock);
+	s->count = 1;
+	while (!s->ready && s->count == 1) {
+		if (gs_cond_wait(&s->cond, &s->lock, INT64_MAX) != GS_OK)
+			s->count = 2; /* cmocka's asserts are for the main thread */
+	}
+	gs_lock_release(&s->lock);
+	return NULL;
+}
+
+/* A time too large for nanoseconds is long, not over already. */
+static void test_wait_for_the_longest_time(void **state) {
+	(void)state;
+	struct shared s;
+	pthread_t thread;
+	setup(&s);
+	assert_int_equal(pthread_create(&thread, NULL, wait_long, &s), 0);
+	gs_lock_take(&s.lock);
+	while (s.count == 0)
+		(void)gs_cond_wait(&s.cond, &s.lock, 1);
+	s.ready = true;
+	gs_cond_broadcast(&s.cond);
+	gs_lock_release(&s.lock);
+	pthread_join(thread, NULL);
+	assert_int_equal(s.count, 1);
+	teardown(&s);
+}
+
 /* Run act in a child and return whether an assert ended it. */
 static bool aborts(void (*act)(void)) {
 	pid_t pid = fork();
@@ -185,6 +215,7 @@ int main(void) {
 	    cmocka_unit_test(test_excludes),
 	    cmocka_unit_test(test_broadcast_wakes_all),
 	    cmocka_unit_test(test_wait_ends_in_time),
+	    cmocka_unit_test(test_wait_for_the_longest_time),
 	    cmocka_unit_test(test_misuse_is_asserted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
