@@ -82,6 +82,7 @@ struct gs_config {
 	int64_t scrape_body_limit;
 	int64_t max_age;
 	int64_t monitor_port; /* 0: none */
+	const char *monitor_address;
 	const char *logfile; /* NULL: stderr */
 	bool verbose;
 	bool debug;

@@ -32,6 +32,7 @@ static void test_defaults(void **state) {
 				  "scrape_body_limit: 64MiB\n"
 				  "max_age: 1m20s\n"
 				  "monitor_port: 4279\n"
+				  "monitor_address: \"localhost\"\n"
 				  "logfile: \"\"\n"
 				  "verbose: false\n"
 				  "debug: false\n"
@@ -156,6 +157,7 @@ static void same_config(const struct gs_config *a, const struct gs_config *b) {
 	assert_int_equal(a->scrape_body_limit, b->scrape_body_limit);
 	assert_int_equal(a->max_age, b->max_age);
 	assert_int_equal(a->monitor_port, b->monitor_port);
+	assert_string_equal(a->monitor_address, b->monitor_address);
 	same(a->logfile, b->logfile);
 	assert_int_equal(a->verbose, b->verbose);
 	assert_int_equal(a->debug, b->debug);
