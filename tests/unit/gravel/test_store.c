@@ -68,6 +68,7 @@ static void test_atomic(void **state) {
 	    {"# TYPE a counter\na 1\nnew 1\na 2\n", 4, "duplicate series of \"a\""},
 	    {"new 1\n# TYPE a gauge\na 1\n", 3, "\"a\" is pushed as gauge, but stored as counter"},
 	    {"new 1\na{clearmode=\"agregate\"} 1\n", 2, "unknown clearmode \"agregate\""},
+	    {"new 1\na{x=\"y\",clearmode=\"agregate\"} 1\n", 2, ": a{x=\"y\",clearmode=\"agregate\"}"},
 	    {"new 1\n# TYPE h histogram\nh 1\n", 3, "is a histogram"},
 	    {"new 1\n# TYPE h histogram\nh_bucket{le=\"x\"} 1\nh_count 1\n", 3, "needs a label \"le\""},
 	    {"# TYPE h histogram\nh_bucket{le=\"1\"} 5\nh_bucket{le=\"2\"} 4\nh_bucket{le=\"+Inf\"} 5\n", 3,
@@ -83,6 +84,7 @@ static void test_atomic(void **state) {
 		enum gs_status status = push(&b, rows[i].body);
 		assert_true(status == GS_EINVAL || status == GS_ECONFLICT);
 		assert_int_equal(b.err.line, rows[i].line);
+		assert_true(b.err.column > 0);
 		if (strstr(b.err.text, rows[i].reason) == NULL)
 			fail_msg("\"%s\" lacks \"%s\"", b.err.text, rows[i].reason);
 		assert_exposition(&b, "# TYPE a counter\na 1\n");
