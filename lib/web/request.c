@@ -98,6 +98,7 @@ void gs_web_request_free(struct gs_web_request *request) {
 	if (request == NULL)
 		return;
 	gs_buf_free(&request->body);
+	gs_web_receive_charge(request);
 	gs_buf_free(&request->answer);
 	gs_arena_free(request->arena);
 	gs_free(request);

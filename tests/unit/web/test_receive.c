@@ -302,6 +302,37 @@ static void test_refused_with_body(void **state) {
 	close(fd);
 }
 
+/* Many half-sent bodies: beyond the budget of all, new ones are refused, and come back when there is room. */
+static void test_many_bodies(void **state) {
+	(void)state;
+	enum { HALVES = 8 };
+	struct gs_buf request = letters("POST", "", LIMIT, 0);
+	int fds[HALVES];
+	unsigned codes[2] = {0, 0};
+	for (int i = 0; i < HALVES; i++) {
+		fds[i] = dial(web);
+		put(fds[i], gs_str_make(request.p, request.n - 1));
+		usleep(5000);
+	}
+	struct response refused = ask(web, gs_buf_slice(&request));
+	assert_int_equal(refused.code, 503);
+	assert_field(&refused, "Retry-After", "1");
+	response_free(&refused);
+	for (int i = 0; i < HALVES; i++) {
+		put(fds[i], GS_STR("a"));
+		struct response r = read_response(fds[i], false);
+		assert_true(r.code == 200 || r.code == 503);
+		codes[r.code == 503]++;
+		response_free(&r);
+	}
+	assert_in_range(codes[0], 1, 4); /* fewer than 4 where the refused were still holding memory */
+	assert_int_equal(codes[1], HALVES - codes[0]);
+	for (int i = 0; i < HALVES; i++)
+		close(fds[i]);
+	expect_letters("POST", LIMIT, 0, 200, "10000 970000");
+	gs_buf_free(&request);
+}
+
 /* The client leaves in the middle of its body. */
 static void test_client_leaves(void **state) {
 	(void)state;
@@ -327,6 +358,7 @@ int main(void) {
 	    cmocka_unit_test(test_malformed_chunks),
 	    cmocka_unit_test(test_expect),
 	    cmocka_unit_test(test_refused_with_body),
+	    cmocka_unit_test(test_many_bodies),
 	    cmocka_unit_test(test_client_leaves),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
