@@ -66,12 +66,15 @@ static void set_port(struct sockaddr_storage *at, unsigned port) {
 }
 
 static unsigned get_port(int fd) {
-	struct sockaddr_storage at;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = {.v6 = {0}};
 	socklen_t n = sizeof(at);
-	if (getsockname(fd, (struct sockaddr *)&at, &n) != 0)
+	if (getsockname(fd, &at.any, &n) != 0)
 		return 0;
-	return ntohs(
-	    at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port : ((struct sockaddr_in *)&at)->sin_port);
+	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 /* Return a listening socket, or -1 with errno. */
@@ -132,7 +135,7 @@ static enum gs_status refused(const char *address, const char *setting, int erro
 enum gs_status gs_web_listen(
     const char *address, const char *setting, int *ret_fd, unsigned *ret_port, struct gs_error *err) {
 	char host[HOST_MAX];
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = {0};
 	socklen_t n = 0;
 	unsigned port;
 	if (split(address, host, &port) != GS_OK)

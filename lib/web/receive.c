@@ -6,6 +6,9 @@
 #include "gravel/base/num.h"
 #include "web_internal.h"
 
+#define OUT_OF_MEMORY "out of memory\n"
+#define TOO_BUSY "too many bytes are being sent here at once; try again later\n"
+
 /* What the headers say of the body. */
 struct framing {
 	unsigned lengths; /* Content-Length headers */
@@ -82,18 +85,37 @@ static bool discard(struct gs_web_request *request, size_t n) {
 	return request->discarded <= limit;
 }
 
+bool gs_web_receive_charge(struct gs_web_request *request) {
+	struct gs_web *web = request->web;
+	if (request->body.cap == request->charged)
+		return true;
+	bool grows = request->body.cap > request->charged;
+	gs_lock_take(&web->lock);
+	web->body_bytes = web->body_bytes - request->charged + request->body.cap;
+	bool fits = web->body_bytes / GS_LIMIT_WEB_BODIES <= web->body_limit;
+	gs_lock_release(&web->lock);
+	request->charged = request->body.cap;
+	return fits || !grows;
+}
+
+static void refuse_busy(struct gs_web_request *request, const char *text) {
+	gs_web_add_header(request, "Retry-After", "1");
+	gs_web_answer_text(request, 503, text);
+}
+
 bool gs_web_receive(struct gs_web_request *request, const char *p, size_t n) {
 	if (request->answered || !request->keeps_body)
 		return discard(request, n);
 	gs_buf_add(&request->body, p, n);
-	if (request->body.status == GS_OK)
+	enum gs_status status = request->body.status;
+	if (gs_web_receive_charge(request) && status == GS_OK)
 		return true;
-	bool full = request->body.status == GS_ELIMIT;
 	gs_buf_free(&request->body);
-	if (full)
+	gs_web_receive_charge(request);
+	if (status == GS_ELIMIT)
 		refuse_size(request);
 	else
-		gs_web_answer_text(request, 503, "out of memory\n");
+		refuse_busy(request, status == GS_OK ? TOO_BUSY : OUT_OF_MEMORY);
 	return discard(request, n);
 }
 
@@ -113,11 +135,12 @@ void gs_web_receive_end(struct gs_web_request *request) {
 		request->body = plain;
 	else
 		gs_buf_free(&plain);
+	bool fits = gs_web_receive_charge(request);
 	if (status == GS_ELIMIT)
 		refuse_size(request);
 	else if (status == GS_EINVAL)
 		gs_web_answer_text(
 		    request, 400, "the body is not what its Content-Encoding says: damaged or cut short\n");
-	else if (status != GS_OK)
-		gs_web_answer_text(request, 503, "out of memory\n");
+	else if (status != GS_OK || !fits)
+		refuse_busy(request, status == GS_OK ? TOO_BUSY : OUT_OF_MEMORY);
 }

@@ -52,17 +52,20 @@ static bool fits(const struct gs_web_route *route, struct gs_str path) {
 }
 
 static void refuse_method(struct gs_web_request *request) {
-	char allow[64] = "";
-	size_t n = 0;
+	struct gs_buf allow;
+	gs_buf_init(&allow, 64);
 	for (size_t i = 0; i < METHODS; i++) {
 		if ((request->route->methods & methods[i].method) == 0)
 			continue;
-		const char *name = methods[i].method == GS_WEB_GET ? "GET, HEAD" : methods[i].name;
-		if (n != 0)
-			n = (size_t)(stpcpy(allow + n, ", ") - allow);
-		n = (size_t)(stpcpy(allow + n, name) - allow);
+		if (allow.n != 0)
+			gs_buf_cstr(&allow, ", ");
+		gs_buf_cstr(&allow, methods[i].method == GS_WEB_GET ? "GET, HEAD" : methods[i].name);
 	}
-	gs_web_add_header(request, "Allow", allow);
+	gs_buf_char(&allow, '\0');
+	request->broken |= allow.status != GS_OK;
+	if (!request->broken)
+		gs_web_add_header(request, "Allow", allow.p);
+	gs_buf_free(&allow);
 	gs_web_answer_text(request, 405, "method not allowed\n");
 }
 
@@ -98,6 +101,7 @@ void gs_web_request_free(struct gs_web_request *request) {
 	if (request == NULL)
 		return;
 	gs_buf_free(&request->body);
+	gs_web_receive_charge(request);
 	gs_buf_free(&request->answer);
 	gs_arena_free(request->arena);
 	gs_free(request);

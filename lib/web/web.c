@@ -100,11 +100,12 @@ static gs_mhd_result complete(struct gs_web_request *request) {
 static gs_mhd_result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
     const char *version, const char *data, size_t *data_size, void **request_slot) {
 	struct gs_web_request *request = *request_slot;
-	(void)version;
 	if (request == NULL) {
 		request = *request_slot = gs_web_request_new(cls, connection, url, method);
 		if (request == NULL)
 			return MHD_NO;
+		if (!request->answered && strncmp(version, "HTTP/1.", 7) != 0)
+			gs_web_answer_text(request, 505, "HTTP/1.0 and HTTP/1.1 are spoken here\n");
 		return gs_web_receive_begin(request) ? gs_web_answer_send(request) : MHD_YES;
 	}
 	if (*data_size == 0)
@@ -155,15 +156,23 @@ static unsigned connection_limit(void) {
 	return fit < GS_LIMIT_WEB_CONNECTIONS ? (unsigned)fit : GS_LIMIT_WEB_CONNECTIONS;
 }
 
+static bool is_v6(int fd) {
+	struct sockaddr_storage at = {0};
+	socklen_t n = sizeof(at);
+	return getsockname(fd, (struct sockaddr *)&at, &n) == 0 && at.ss_family == AF_INET6;
+}
+
 /* libmicrohttpd closes the socket with the daemon, and in most of its failures; we never do. */
 static struct MHD_Daemon *start_daemon(struct gs_web *web, const struct gs_web_options *options, int fd) {
 	unsigned threads = options->threads != 0 ? options->threads : 2;
 	struct MHD_OptionItem pool[] = {
 	    {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL}, {MHD_OPTION_END, 0, NULL}};
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	if (is_v6(fd))
+		flags |= MHD_USE_DUAL_STACK;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_UNESCAPE_CALLBACK,
+	    on_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)GS_LIMIT_WEB_HEADERS, MHD_OPTION_CONNECTION_TIMEOUT,
 	    options->idle_timeout_s != 0 ? options->idle_timeout_s : 60U, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_ARRAY, threads > 1 ? pool : pool + 1, MHD_OPTION_END);

@@ -48,6 +48,7 @@
 #define GS_LIMIT_WEB_CONNECTIONS 4096
 #define GS_LIMIT_WEB_HEADERS (32 * 1024) /* request line and headers, and MHD's buffers, of one connection */
 #define GS_LIMIT_WEB_DISCARD (1024 * 1024)
+#define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 503 */
 
 /* Own metrics: distinct label values of one metric; more are counted under "other". Fixed. */
 #define GS_LIMIT_METRIC_SERIES 4096

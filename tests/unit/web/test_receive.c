@@ -89,7 +89,7 @@ static void test_bodies_of_get(void **state) {
 	expect_letters("GET", 100, 0, 200, "0 0");
 	expect_letters("DELETE", LIMIT * 2, 0, 200, "0 0");
 	expect_letters("GET", 100, 7, 200, "0 0");
-	expect(web, "GET /sum HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\n\r\n", 413, NULL);
+	expect_refused(web, GS_STR("GET /sum HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\n\r\n"));
 }
 
 /* One byte at a time arrives as it should. */
@@ -120,8 +120,8 @@ static void test_too_large_by_length(void **state) {
 		int fd = dial(web);
 		put(fd, gs_str_of(request));
 		struct response r = read_response(fd, false);
-		assert_int_equal(r.code, 413);
-		if (i < 3)
+		assert_true(r.code == 413 || (r.code == 0 && i >= 3)); /* what fits no number is not ours to answer */
+		if (i < 2)
 			assert_body(&r, "the body is larger than the limit of 10000 bytes\n");
 		assert_true(is_closed(fd));
 		response_free(&r);
@@ -216,6 +216,7 @@ static void test_encodings(void **state) {
 /* Requests whose end two readers could see at two places. */
 static void test_ambiguous_framing(void **state) {
 	(void)state;
+	enum { BY_LIBRARY = 9 }; /* from here on libmicrohttpd refuses, in old versions by closing */
 	static const char *const bad[] = {
 	    "Content-Length: 1\r\nContent-Length: 2\r\n\r\na",
 	    "Content-Length: 2\r\nContent-Length: 1\r\n\r\naa",
@@ -240,7 +241,7 @@ static void test_ambiguous_framing(void **state) {
 		int fd = dial(web);
 		put(fd, gs_buf_slice(&request));
 		struct response r = read_response(fd, false);
-		if (r.code != 400)
+		if (r.code != 400 && (r.code != 0 || i < BY_LIBRARY))
 			fail_msg("'%s' gave %u", bad[i], r.code);
 		assert_true(is_closed(fd)); /* what follows is not taken for a request */
 		response_free(&r);
@@ -257,10 +258,7 @@ static void test_malformed_chunks(void **state) {
 		struct gs_buf request;
 		gs_buf_init(&request, 1000);
 		gs_buf_printf(&request, "POST /sum HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%s", bad[i]);
-		struct response r = ask(web, gs_buf_slice(&request));
-		if (r.code != 400 && r.code != 413 && r.code != 0)
-			fail_msg("'%s' gave %u", bad[i], r.code);
-		response_free(&r);
+		expect_refused(web, gs_buf_slice(&request));
 		gs_buf_free(&request);
 	}
 }
@@ -304,6 +302,37 @@ static void test_refused_with_body(void **state) {
 	close(fd);
 }
 
+/* Many half-sent bodies: beyond the budget of all, new ones are refused, and come back when there is room. */
+static void test_many_bodies(void **state) {
+	(void)state;
+	enum { HALVES = 8 };
+	struct gs_buf request = letters("POST", "", LIMIT, 0);
+	int fds[HALVES];
+	unsigned codes[2] = {0, 0};
+	for (int i = 0; i < HALVES; i++) {
+		fds[i] = dial(web);
+		put(fds[i], gs_str_make(request.p, request.n - 1));
+		usleep(5000);
+	}
+	struct response refused = ask(web, gs_buf_slice(&request));
+	assert_int_equal(refused.code, 503);
+	assert_field(&refused, "Retry-After", "1");
+	response_free(&refused);
+	for (int i = 0; i < HALVES; i++) {
+		put(fds[i], GS_STR("a"));
+		struct response r = read_response(fds[i], false);
+		assert_true(r.code == 200 || r.code == 503);
+		codes[r.code == 503]++;
+		response_free(&r);
+	}
+	assert_in_range(codes[0], 1, 4); /* fewer than 4 where the refused were still holding memory */
+	assert_int_equal(codes[1], HALVES - codes[0]);
+	for (int i = 0; i < HALVES; i++)
+		close(fds[i]);
+	expect_letters("POST", LIMIT, 0, 200, "10000 970000");
+	gs_buf_free(&request);
+}
+
 /* The client leaves in the middle of its body. */
 static void test_client_leaves(void **state) {
 	(void)state;
@@ -329,6 +358,7 @@ int main(void) {
 	    cmocka_unit_test(test_malformed_chunks),
 	    cmocka_unit_test(test_expect),
 	    cmocka_unit_test(test_refused_with_body),
+	    cmocka_unit_test(test_many_bodies),
 	    cmocka_unit_test(test_client_leaves),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

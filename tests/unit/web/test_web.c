@@ -142,16 +142,8 @@ static void test_malformed(void **state) {
 	    GS_STR_INIT("\0\0\0\0\r\n\r\n"),
 	};
 	struct gs_web *web = serve(routes, &counted, 1000);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		int fd = dial(web);
-		put(fd, bad[i]);
-		shutdown(fd, SHUT_WR);
-		struct response r = read_response(fd, false);
-		if (r.code != 0 && (r.code < 400 || r.code > 505))
-			fail_msg("case %zu gave %u", i, r.code);
-		response_free(&r);
-		close(fd);
-	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect_refused(web, bad[i]);
 	expect(web, "GET / HTTP/1.1\r\n" HOST "\r\n", 200, "root ");
 	gs_web_stop(web);
 }
@@ -235,7 +227,7 @@ static void test_stop_is_prompt(void **state) {
 	usleep(20000);
 	int64_t before = gs_clock_mono_ms();
 	gs_web_stop(web);
-	assert_true(gs_clock_mono_ms() - before < 1000);
+	assert_true(gs_clock_mono_ms() - before < 1500); /* the stop would wait 2 s for unfinished ones */
 	for (size_t i = 0; i < 30; i++) {
 		assert_true(is_closed(fds[i]));
 		close(fds[i]);
