@@ -117,7 +117,7 @@ def test_clearmode_rules_of_a_job(stand):
     nats = stand.nats()
     target = stand.target(body="# TYPE events counter\nevents 1\n# TYPE other counter\nother 1\n")
     receiver = stand.receiver(nats)
-    job = dict(jobs(t=target)["j"], clearmodes=[{"metric": "eve.*", "clearmode": "aggregate"}])
+    job = dict(jobs(t=target)["j"], clearmodes={"eve.*": "aggregate"})
     stand.poller(nats, {"j": job})
     eventually(lambda: receiver.metrics().value("events", instance="t") >= 3)
     assert receiver.metrics().value("other", instance="t") == 1
