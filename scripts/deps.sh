@@ -28,6 +28,15 @@ GRAVEL_PUSHGATEWAY prometheus-pushgateway usr/bin/prometheus-pushgateway prometh
 
 gravel_deps_note() { printf '%s\n' "$*" >&2; }
 
+# gravel_deps_quiet CMD...: its output only if it fails.
+gravel_deps_quiet() {
+	local said rc
+	said=$("$@" 2>&1 </dev/null)
+	rc=$?
+	[ $rc = 0 ] || printf '%s\n' "$said" >&2
+	return $rc
+}
+
 # gravel_deps_root CMD...: as root: directly, else by sudo.
 gravel_deps_root() {
 	if [ "$(id -u)" = 0 ]; then
@@ -55,8 +64,8 @@ gravel_deps_install_deb() {
 	[ "${#missing[@]}" -gt 0 ] || return 0
 	gravel_deps_note "==> installing ${missing[*]}"
 	# Old lists may still do (a machine without a network, a mirror that is down): the install itself decides.
-	gravel_deps_apt update >&2 || gravel_deps_note "apt-get update failed; trying with the package lists that are here"
-	gravel_deps_apt install -y --no-install-recommends "${missing[@]}" >&2 && return 0
+	gravel_deps_quiet gravel_deps_apt update || gravel_deps_note "apt-get update failed; trying with the package lists that are here"
+	gravel_deps_quiet gravel_deps_apt install -y --no-install-recommends "${missing[@]}" && return 0
 	gravel_deps_note "These packages could not be installed: ${missing[*]}"
 	return 1
 }
@@ -72,7 +81,7 @@ gravel_deps_install_el() {
 		for repo in crb powertools; do
 			dnf -q repolist --all 2>/dev/null | grep -q "^$repo " && repos+=("--enablerepo=$repo")
 		done
-		gravel_deps_root dnf -q install -y --setopt=install_weak_deps=False "${repos[@]}" "${missing[@]}" >&2 || {
+		gravel_deps_quiet gravel_deps_root dnf -q install -y --setopt=install_weak_deps=False "${repos[@]}" "${missing[@]}" || {
 			gravel_deps_note "These packages could not be installed: ${missing[*]}"
 			return 1
 		}
@@ -110,7 +119,7 @@ gravel_deps_unpack() {
 	gravel_deps_note "==> downloading $package (unpacked in $dir, not installed)"
 	# A machine without package lists, or with old ones, says so here: fetch them and try once more.
 	gravel_deps_download "$tmp" "$package" 2>/dev/null ||
-		{ gravel_deps_apt update >&2 && gravel_deps_download "$tmp" "$package" >&2; } ||
+		{ gravel_deps_quiet gravel_deps_apt update && gravel_deps_quiet gravel_deps_download "$tmp" "$package"; } ||
 		{ rm -rf "$tmp"; return 1; }
 	dpkg-deb -x "$tmp"/*.deb "$tmp/root" && { [ -e "$dir/$package" ] || mv "$tmp/root" "$dir/$package"; }
 	local rc=$?
