@@ -26,8 +26,9 @@ _peers = {}
 def free_port():
     """A port nobody listens on, below the range of outgoing connections: else one of those may take it while its owner is restarted, or
     a client that tries to reconnect may connect to itself."""
+    first = 20000 + 1500 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
     for _ in range(1000):
-        port = random.randint(20000, 32000)
+        port = random.randrange(first, first + 1500)
         if port in _given:
             continue
         with socket.socket() as s:
@@ -355,3 +356,20 @@ def run(program, *args, timeout=20, env=None):
     out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
     assert not REPORTS.search(out + err), out + err
     return done.returncode, out, err
+
+
+def jobs_of(**targets):
+    """One job "j" of these targets, by name."""
+    return {"j": {"targets": [{"name": n, "url": t.url} for n, t in targets.items()]}}
+
+
+def up(receiver, **labels):
+    return receiver.metrics().value("up", **labels)
+
+
+def promtool_check(body):
+    """promtool exits 3 for lint alone (names, missing help): only what does not parse is 1."""
+    done = subprocess.run([peer("GRAVEL_PROMTOOL"), "check", "metrics"], input=body, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    assert done.returncode in (0, 3), done.stderr.decode()
+    return done.stderr.decode()
