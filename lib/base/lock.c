@@ -47,6 +47,15 @@ void gs_lock_release(struct gs_lock *lock) {
 	assert(rc == 0);
 }
 
+void gs_lock_pass(struct gs_lock *from, struct gs_lock *to) {
+	gs_lock_assert_held(from);
+	gs_lock_take(to);
+	to->rank_below = from->rank_below;
+	from->held = 0;
+	int rc = pthread_mutex_unlock(&from->mutex);
+	assert(rc == 0);
+}
+
 void gs_lock_assert_held(const struct gs_lock *lock) {
 	assert(lock->held && pthread_equal(lock->owner, pthread_self()));
 }

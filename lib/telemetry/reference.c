@@ -4,7 +4,7 @@
 
 /* A row of the table in Markdown; '|' would end the cell. */
 static void put_row(struct gs_buf *out, const struct gs_metric_row *row) {
-	struct gs_str names[2];
+	struct gs_str names[GS_METRIC_LABELS];
 	size_t n = gs_metric_row_labels(row, names);
 	gs_buf_printf(out, "| `%s` | %s | ", row->name, gs_metric_type_name(row->type));
 	for (size_t i = 0; i < n; i++)

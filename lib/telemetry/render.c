@@ -64,7 +64,7 @@ static void put_value(struct gs_buf *out, double v) {
 }
 
 static void put_point(struct gs_buf *out, const struct gs_metric_row *row, const struct gs_metric_point *point) {
-	struct gs_str names[2];
+	struct gs_str names[GS_METRIC_LABELS];
 	size_t n = gs_metric_row_labels(row, names);
 	gs_buf_cstr(out, row->name);
 	for (size_t i = 0; i < n; i++) {

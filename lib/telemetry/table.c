@@ -15,8 +15,10 @@ const char *gs_metric_type_name(enum gs_metric_type type) {
 	return names[type];
 }
 
-size_t gs_metric_row_labels(const struct gs_metric_row *row, struct gs_str ret[2]) {
-	if (row->labels[0] == '\0')
-		return 0;
-	return gs_str_cut(gs_str_of(row->labels), ',', &ret[0], &ret[1]) ? 2 : 1;
+size_t gs_metric_row_labels(const struct gs_metric_row *row, struct gs_str ret[GS_METRIC_LABELS]) {
+	struct gs_str rest = gs_str_of(row->labels);
+	size_t n = 0;
+	while (rest.n != 0 && n < GS_METRIC_LABELS)
+		gs_str_cut(rest, ',', &ret[n++], &rest);
+	return n;
 }

@@ -10,7 +10,7 @@ struct gs_metric_row {
 	enum gs_metric_program program;
 	enum gs_metric_type type;
 	const char *name;
-	const char *labels; /* "", "a" or "a,b" */
+	const char *labels; /* "", "a", "a,b" or "a,b,c"; the last has no values here */
 	const char *help;
 };
 
@@ -23,8 +23,10 @@ extern const double gs_metric_bounds[GS_METRIC_BOUNDS];
 /** gs_metric_type_name(type): "counter", "gauge" or "histogram". */
 const char *gs_metric_type_name(enum gs_metric_type type);
 
-/** gs_metric_row_labels(row, ret): The one or two label names of ${row} in ${ret}; returns how many. */
-size_t gs_metric_row_labels(const struct gs_metric_row *row, struct gs_str ret[2]);
+#define GS_METRIC_LABELS 3
+
+/** gs_metric_row_labels(row, ret): The label names of ${row} in ${ret}; returns how many. */
+size_t gs_metric_row_labels(const struct gs_metric_row *row, struct gs_str ret[GS_METRIC_LABELS]);
 
 /* One series at the time of the snapshot. */
 struct gs_metric_point {

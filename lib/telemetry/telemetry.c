@@ -138,7 +138,7 @@ static void key_value(struct key *key, const char *value) {
 }
 
 static struct gs_str make_key(enum gs_metric id, struct key *key, const char *value1, const char *value2) {
-	struct gs_str names[2];
+	struct gs_str names[GS_METRIC_LABELS];
 	key->n = 0;
 	key_value(key, value1);
 	if (gs_metric_row_labels(&gs_metric_table[id], names) == 2) {
@@ -149,7 +149,7 @@ static struct gs_str make_key(enum gs_metric id, struct key *key, const char *va
 }
 
 static bool is_other(enum gs_metric id, struct gs_str key) {
-	struct gs_str names[2];
+	struct gs_str names[GS_METRIC_LABELS];
 	if (gs_metric_row_labels(&gs_metric_table[id], names) == 2)
 		return gs_str_eq(key, GS_STR("other\xff"
 					     "other"));
@@ -272,7 +272,7 @@ static enum gs_status copy_locked(
 
 static enum gs_status labelled_points(
     enum gs_metric id, struct gs_arena *arena, struct gs_metric_point **ret_points, size_t *ret_n) {
-	struct gs_str names[2];
+	struct gs_str names[GS_METRIC_LABELS];
 	size_t count, n = 0;
 	enum gs_status status = GS_ENOMEM;
 	take_lock();

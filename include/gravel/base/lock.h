@@ -25,6 +25,7 @@ enum gs_lock_rank {
 	GS_RANK_SCRAPE = 20, /* scrape: list of targets */
 	GS_RANK_OUTBOX = 30, /* bus: unsent messages */
 	GS_RANK_INGEST = 40, /* ingest: queue of entries */
+	GS_RANK_TURN = 45, /* ingest: who is next at the store */
 	GS_RANK_STORE = 50, /* ingest: the store */
 	GS_RANK_BUS = 60, /* bus: state of the connection */
 	GS_RANK_WEB = 70, /* web: suspended requests */
@@ -37,6 +38,9 @@ GS_MUST_USE enum gs_status gs_lock_init(struct gs_lock *lock, enum gs_lock_rank 
 void gs_lock_destroy(struct gs_lock *lock);
 void gs_lock_take(struct gs_lock *lock);
 void gs_lock_release(struct gs_lock *lock);
+
+/** gs_lock_pass(from, to): Take ${to} and then release ${from}, held until now: two locks so used serve in the order of asking. */
+void gs_lock_pass(struct gs_lock *from, struct gs_lock *to);
 
 /** gs_lock_assert_held(lock): Assert that the calling thread holds ${lock}. */
 void gs_lock_assert_held(const struct gs_lock *lock);

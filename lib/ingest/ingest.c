@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gravel/ingest/ingest.h"
+
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/telemetry/telemetry.h"
+#include "ingest_internal.h"
+
+#define QUEUE_SCRAPES 256 /* parsed and waiting; then the stream waits */
+#define TICK_MS 1000 /* of expiry */
+#define REFRESH_MS 1000 /* a reader waits no longer than this for fresh own metrics */
+#define OWN_TEXT_MAX ((size_t)1024 * 1024 * 1024)
+
+void ingest_store_take(struct gs_ingest *ingest) {
+	gs_lock_take(&ingest->turn_lock);
+	gs_lock_pass(&ingest->turn_lock, &ingest->store_lock);
+}
+
+void ingest_store_release(struct gs_ingest *ingest) {
+	gs_lock_release(&ingest->store_lock);
+}
+
+void ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
+	entry->next = NULL;
+	gs_lock_take(&ingest->queue_lock);
+	while (entry->kind == ENTRY_SCRAPE && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
+		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
+	*ingest->tail = entry;
+	ingest->tail = &entry->next;
+	ingest->queued += entry->kind == ENTRY_SCRAPE;
+	gs_cond_signal(&ingest->work);
+	gs_lock_release(&ingest->queue_lock);
+}
+
+static void tick(struct gs_ingest *ingest) {
+	size_t stale = 0, expired = 0;
+	int64_t now = gs_clock_mono_ms();
+	if (now < ingest->next_tick_ms)
+		return;
+	ingest->next_tick_ms = now + TICK_MS;
+	ingest_store_take(ingest);
+	gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
+	ingest_store_release(ingest);
+	gs_metric_add(GS_M_EXPIRED, (double)expired);
+}
+
+/* Take the whole queue, or NULL after a tick or when a refresh is asked for. Sets *stop when there is nothing left to do for ever. */
+static struct entry *wait_for_work(struct gs_ingest *ingest, uint64_t *refresh, bool *stop) {
+	gs_lock_take(&ingest->queue_lock);
+	if (ingest->first == NULL && ingest->refresh_asked == ingest->refresh_done && !ingest->stopping)
+		gs_cond_wait(&ingest->work, &ingest->queue_lock, TICK_MS);
+	struct entry *list = ingest->first;
+	ingest->first = NULL;
+	ingest->tail = &ingest->first;
+	ingest->queued = 0;
+	*refresh = ingest->refresh_asked != ingest->refresh_done ? ingest->refresh_asked : 0;
+	*stop = ingest->stopping && list == NULL;
+	gs_cond_broadcast(&ingest->space);
+	gs_lock_release(&ingest->queue_lock);
+	return list;
+}
+
+static void refresh(struct gs_ingest *ingest, uint64_t ticket) {
+	ingest_refresh_own(ingest);
+	gs_lock_take(&ingest->queue_lock);
+	ingest->refresh_done = ticket;
+	gs_cond_broadcast(&ingest->fresh);
+	gs_lock_release(&ingest->queue_lock);
+}
+
+static void *writer(void *arg) {
+	struct gs_ingest *ingest = arg;
+	uint64_t ticket = 0;
+	bool stop = false;
+	pthread_setname_np(pthread_self(), "ingest");
+	while (!stop) {
+		struct entry *list = wait_for_work(ingest, &ticket, &stop);
+		if (ticket != 0)
+			refresh(ingest, ticket);
+		while (list != NULL) {
+			struct entry *entry = list;
+			list = list->next;
+			ingest_apply(ingest, entry);
+		}
+		tick(ingest);
+	}
+	return NULL;
+}
+
+static enum gs_status init_sync(struct gs_ingest *ingest) {
+	if (gs_lock_init(&ingest->turn_lock, GS_RANK_TURN) != GS_OK ||
+	    gs_lock_init(&ingest->store_lock, GS_RANK_STORE) != GS_OK ||
+	    gs_lock_init(&ingest->queue_lock, GS_RANK_INGEST) != GS_OK || gs_cond_init(&ingest->work) != GS_OK ||
+	    gs_cond_init(&ingest->space) != GS_OK || gs_cond_init(&ingest->fresh) != GS_OK)
+		return GS_ENOMEM;
+	return GS_OK;
+}
+
+enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_ingest **ret, struct gs_error *err) {
+	struct gs_ingest *ingest = gs_alloc(sizeof(*ingest));
+	if (ingest == NULL)
+		return GS_ENOMEM;
+	ingest->options = *options;
+	ingest->tail = &ingest->first;
+	gs_buf_init(&ingest->own_text, OWN_TEXT_MAX);
+	enum gs_status status = init_sync(ingest);
+	if (status == GS_OK)
+		status = message_open(ingest);
+	if (status == GS_OK)
+		status = gs_journal_open_memory(&ingest->journal);
+	ingest->topic = gs_strdup(gs_str_of(options->topic));
+	ingest->store = gs_store_new(&options->store);
+	ingest->own_batch = gs_batch_new();
+	ingest->own_parser = gs_expo_parser_new();
+	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->own_batch == NULL ||
+	    ingest->own_parser == NULL) {
+		gs_ingest_free(ingest);
+		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	}
+	if (pthread_create(&ingest->thread, NULL, writer, ingest) != 0) {
+		gs_ingest_free(ingest);
+		return gs_error_set(
+		    err, GS_EIO, 0, 0, "cannot start the ingest thread: the system has no more threads");
+	}
+	ingest->thread_started = true;
+	*ret = ingest;
+	return GS_OK;
+}
+
+void gs_ingest_free(struct gs_ingest *ingest) {
+	if (ingest == NULL)
+		return;
+	if (ingest->thread_started) {
+		gs_lock_take(&ingest->queue_lock);
+		ingest->stopping = true;
+		gs_cond_signal(&ingest->work);
+		gs_cond_broadcast(&ingest->space);
+		gs_lock_release(&ingest->queue_lock);
+		pthread_join(ingest->thread, NULL);
+	}
+	while (ingest->free_entries != NULL) {
+		struct entry *next = ingest->free_entries->next;
+		entry_free(ingest->free_entries);
+		ingest->free_entries = next;
+	}
+	while (ingest->free_kits != NULL) {
+		struct kit *next = ingest->free_kits->next;
+		kit_free(ingest->free_kits);
+		ingest->free_kits = next;
+	}
+	message_close(ingest);
+	gs_journal_close(ingest->journal);
+	gs_store_free(ingest->store);
+	gs_batch_free(ingest->own_batch);
+	gs_expo_parser_free(ingest->own_parser);
+	gs_buf_free(&ingest->own_text);
+	gs_free(ingest->topic);
+	gs_cond_destroy(&ingest->work);
+	gs_cond_destroy(&ingest->space);
+	gs_cond_destroy(&ingest->fresh);
+	gs_lock_destroy(&ingest->queue_lock);
+	gs_lock_destroy(&ingest->store_lock);
+	gs_lock_destroy(&ingest->turn_lock);
+	gs_free(ingest);
+}
+
+/* Count a push in, if there is room. */
+static bool admit(struct gs_ingest *ingest) {
+	gs_lock_take(&ingest->queue_lock);
+	bool room = ingest->pushes < ingest->options.pushes_in_flight && !ingest->stopping;
+	ingest->pushes += room;
+	gs_lock_release(&ingest->queue_lock);
+	return room;
+}
+
+static void take_back(struct gs_ingest *ingest) {
+	gs_lock_take(&ingest->queue_lock);
+	ingest->pushes--;
+	gs_lock_release(&ingest->queue_lock);
+}
+
+static struct entry *push_entry(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind) {
+	struct entry *entry = entry_get(ingest, kind);
+	if (entry == NULL)
+		return NULL;
+	entry->body = push->body;
+	entry->labels = push->labels;
+	entry->nlabels = push->nlabels;
+	entry->done = push->done;
+	entry->ctx = push->ctx;
+	return entry;
+}
+
+static enum gs_status parse_push(
+    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
+	struct gs_batch_options options = {
+	    .labels = push->labels,
+	    .nlabels = push->nlabels,
+	    .rule = GS_LABELS_OVERRIDE,
+	    .mode = push->mode,
+	    .max_samples = ingest->options.push_samples,
+	};
+	struct kit *kit = kit_get(ingest);
+	if (kit == NULL)
+		return GS_ENOMEM;
+	gs_batch_begin(entry->batch, &options);
+	enum gs_status status = gs_batch_read(entry->batch, kit->parser, push->body, err);
+	kit_put(ingest, kit);
+	return status;
+}
+
+enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err) {
+	if (!admit(ingest))
+		return gs_error_set(err, GS_EAGAIN, 0, 0, "too many pushes are in flight; try again");
+	struct entry *entry = push_entry(ingest, push, ENTRY_PUSH);
+	enum gs_status status = entry != NULL ? parse_push(ingest, entry, push, err) : GS_ENOMEM;
+	if (status != GS_OK) {
+		if (entry != NULL)
+			entry_put(ingest, entry);
+		take_back(ingest);
+		return status;
+	}
+	ingest_queue(ingest, entry);
+	return GS_OK;
+}
+
+enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push) {
+	if (!admit(ingest))
+		return GS_EAGAIN;
+	struct entry *entry = push_entry(ingest, push, ENTRY_DELETE);
+	if (entry == NULL) {
+		take_back(ingest);
+		return GS_ENOMEM;
+	}
+	ingest_queue(ingest, entry);
+	return GS_OK;
+}
+
+void gs_ingest_refresh(struct gs_ingest *ingest) {
+	int64_t until = gs_clock_mono_ms() + REFRESH_MS;
+	gs_lock_take(&ingest->queue_lock);
+	uint64_t ticket = ++ingest->refresh_asked;
+	gs_cond_signal(&ingest->work);
+	for (int64_t left = REFRESH_MS; ingest->refresh_done < ticket && left > 0; left = until - gs_clock_mono_ms())
+		gs_cond_wait(&ingest->fresh, &ingest->queue_lock, left);
+	gs_lock_release(&ingest->queue_lock);
+}
+
+void gs_ingest_render(struct gs_ingest *ingest, struct gs_buf *out) {
+	char name[GS_LIMIT_NAME];
+	struct gs_str after = {0};
+	int64_t now_ms = gs_clock_wall_ms();
+	bool more = true;
+	while (more && out->status == GS_OK) {
+		ingest_store_take(ingest);
+		more = gs_store_render_next(ingest->store, &after, now_ms, out);
+		if (more && after.n <= sizeof(name)) {
+			memcpy(name, after.p, after.n);
+			after.p = name;
+		}
+		ingest_store_release(ingest);
+	}
+}
+
+void gs_ingest_render_family(struct gs_ingest *ingest, struct gs_str name, struct gs_buf *out) {
+	ingest_store_take(ingest);
+	gs_store_render_family(ingest->store, name, gs_clock_wall_ms(), out);
+	ingest_store_release(ingest);
+}
+
+struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest) {
+	ingest_store_take(ingest);
+	struct gs_store_stats stats = gs_store_stats(ingest->store);
+	ingest_store_release(ingest);
+	return stats;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_LIB_INGEST_INTERNAL_H
+#define GRAVEL_LIB_INGEST_INTERNAL_H
+
+#include "gravel/base/arena.h"
+#include "gravel/base/lock.h"
+#include "gravel/base/map.h"
+#include "gravel/codec/codec.h"
+#include "gravel/ingest/ingest.h"
+#include "gravel/journal/journal.h"
+#include "gravel/wire/wire.h"
+
+enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_SCRAPE };
+
+/* One thing to apply, parsed. Made by any thread, then the writer's; back in the pool afterwards. */
+struct entry {
+	struct entry *next;
+	enum entry_kind kind;
+	struct gs_batch *batch;
+	struct gs_arena *arena; /* copies that the entry needs */
+	struct gs_buf text; /* of a scrape: its body */
+	/* push, delete */
+	struct gs_str body;
+	const struct gs_label *labels;
+	size_t nlabels;
+	gs_ingest_done_fn *done;
+	void *ctx;
+	/* scrape */
+	struct gs_scrape_info info;
+	int64_t end_ms; /* of the scrape */
+	int64_t sent_ms; /* publisher's clock */
+	int64_t stored_ms; /* NATS server's clock */
+};
+
+/* What a parse needs besides its result. */
+struct kit {
+	struct kit *next;
+	struct gs_expo_parser *parser;
+};
+
+struct gs_ingest {
+	struct gs_ingest_options options;
+	char *topic;
+	struct gs_journal *journal;
+
+	/* Under store_lock. Whoever wants it takes turn_lock first and keeps that until he has it: so a writer in a hurry and many
+	 * readers alternate instead of one starving the other. */
+	struct gs_lock turn_lock;
+	struct gs_lock store_lock;
+	struct gs_store *store;
+
+	/* Under queue_lock. */
+	struct gs_lock queue_lock;
+	struct gs_cond work; /* for the writer */
+	struct gs_cond space; /* for the thread that brings messages */
+	struct gs_cond fresh; /* for those who wait for a refresh */
+	struct entry *first;
+	struct entry **tail;
+	size_t queued; /* scrapes */
+	size_t pushes; /* pushes and deletions queued or being applied */
+	uint64_t refresh_asked;
+	uint64_t refresh_done;
+	bool stopping;
+	struct entry *free_entries;
+	size_t nfree_entries;
+	struct kit *free_kits;
+
+	pthread_t thread;
+	bool thread_started;
+
+	/* The writer's alone. */
+	struct gs_batch *own_batch;
+	struct gs_expo_parser *own_parser;
+	struct gs_buf own_text;
+	int64_t next_tick_ms; /* monotonic */
+
+	/* The message thread's alone. */
+	struct gs_codec *codec;
+	struct gs_wire_joiner *joiner;
+	struct gs_buf subject_scratch;
+	struct gs_buf header_scratch;
+	struct gs_buf part;
+};
+
+/* entry.c */
+struct entry *entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */
+void entry_put(struct gs_ingest *ingest, struct entry *entry);
+void entry_free(struct entry *entry);
+struct kit *kit_get(struct gs_ingest *ingest);
+void kit_put(struct gs_ingest *ingest, struct kit *kit);
+void kit_free(struct kit *kit);
+
+/* ingest.c: queue an entry; a scrape waits for room. */
+void ingest_queue(struct gs_ingest *ingest, struct entry *entry);
+void ingest_store_take(struct gs_ingest *ingest);
+void ingest_store_release(struct gs_ingest *ingest);
+
+/* apply.c: on the writer's thread. */
+void ingest_apply(struct gs_ingest *ingest, struct entry *entry);
+
+/* own.c: on the writer's thread. */
+void ingest_refresh_own(struct gs_ingest *ingest);
+
+/* message.c */
+GS_MUST_USE enum gs_status message_open(struct gs_ingest *ingest);
+void message_close(struct gs_ingest *ingest);
+
+#endif

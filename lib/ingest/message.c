@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a message of the stream to an entry for the writer. Every byte here comes from outside. */
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/log/log.h"
+#include "gravel/telemetry/telemetry.h"
+#include "ingest_internal.h"
+
+#define JOINER_BYTES ((size_t)256 * 1024 * 1024)
+#define TARGET_LABELS_MAX 48
+#define LABELS_MAX (TARGET_LABELS_MAX + 3)
+
+enum gs_status message_open(struct gs_ingest *ingest) {
+	ingest->codec = gs_codec_new();
+	ingest->joiner = gs_wire_joiner_new(JOINER_BYTES);
+	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT);
+	gs_buf_init(&ingest->header_scratch, GS_LIMIT_HEADER);
+	gs_buf_init(&ingest->part, GS_LIMIT_WIRE_BODY);
+	return ingest->codec != NULL && ingest->joiner != NULL ? GS_OK : GS_ENOMEM;
+}
+
+void message_close(struct gs_ingest *ingest) {
+	gs_codec_free(ingest->codec);
+	gs_wire_joiner_free(ingest->joiner);
+	gs_buf_free(&ingest->subject_scratch);
+	gs_buf_free(&ingest->header_scratch);
+	gs_buf_free(&ingest->part);
+}
+
+/* Count a message that is not applied; the first of a kind in a minute is told to the operator. */
+static void drop(const struct gs_ingest_message *message, const char *reason, const char *text) {
+	static struct gs_log_limit limit;
+	gs_metric_add_l(GS_M_DROPPED, 1, reason, NULL);
+	gs_log_limited(&limit, 60000, GS_LOG_WARN, "dropped a message on \"%.*s\": %s: %s", GS_FMT(message->subject),
+	    reason, text);
+}
+
+/* The labels of the target, read by the parser of expositions as those of a sample; copies in the arena of the entry. */
+static enum gs_status read_labels(
+    struct gs_expo_parser *parser, struct gs_str text, struct gs_arena *arena, struct gs_label *labels, size_t *n) {
+	struct gs_buf line;
+	struct gs_expo_event event = {0};
+	if (text.n == 0)
+		return GS_OK;
+	gs_buf_init(&line, GS_LIMIT_HEADER + 16);
+	gs_buf_cstr(&line, "t{");
+	gs_buf_str(&line, text);
+	gs_buf_cstr(&line, "} 1\n");
+	gs_expo_begin(parser, gs_buf_slice(&line));
+	enum gs_status status = line.status != GS_OK ? line.status : gs_expo_next(parser, &event, NULL);
+	if (status == GS_OK && (event.kind != GS_EXPO_SAMPLE || event.nlabels > TARGET_LABELS_MAX))
+		status = GS_EINVAL;
+	for (size_t i = 0; status == GS_OK && i < event.nlabels; i++) {
+		struct gs_label label = {
+		    gs_arena_dup(arena, event.labels[i].name), gs_arena_dup(arena, event.labels[i].value)};
+		if (label.name.n != event.labels[i].name.n || label.value.n != event.labels[i].value.n)
+			status = GS_ENOMEM;
+		bool ours = gs_str_eq(label.name, GS_STR("job")) || gs_str_eq(label.name, GS_STR("instance")) ||
+			    gs_str_eq(label.name, GS_STR("publisher"));
+		if (status == GS_OK && !ours)
+			labels[(*n)++] = label;
+	}
+	gs_buf_free(&line);
+	return status;
+}
+
+struct own_gauge {
+	struct gs_str name;
+	struct gs_str help;
+	double value;
+};
+
+/* What every scrape carries, named and meant as by Prometheus. */
+static enum gs_status add_gauges(struct gs_batch *batch, const struct gs_wire_header *header) {
+	const struct own_gauge gauges[] = {
+	    {GS_STR("up"), GS_STR("1 if the target could be scraped, 0 if not."), header->up},
+	    {GS_STR("scrape_duration_seconds"), GS_STR("How long the scrape took."), (double)header->duration_us / 1e6},
+	    {GS_STR("scrape_samples_scraped"), GS_STR("Samples that the target exposed."), (double)header->samples},
+	    {GS_STR("scrape_samples_post_metric_relabeling"), GS_STR("Samples left after relabeling."),
+		(double)header->samples_kept},
+	    {GS_STR("scrape_series_added"), GS_STR("Series that the scrape before did not have."),
+		(double)header->series_added},
+	};
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
+		enum gs_status status = gs_batch_gauge(batch, gauges[i].name, gauges[i].help, gauges[i].value);
+		if (status != GS_OK)
+			return status;
+	}
+	return GS_OK;
+}
+
+static enum gs_status copy_key(struct entry *entry, const struct gs_wire_group *group) {
+	entry->info.key.publisher = gs_arena_dup(entry->arena, group->publisher);
+	entry->info.key.job = gs_arena_dup(entry->arena, group->job);
+	entry->info.key.instance = gs_arena_dup(entry->arena, group->instance);
+	bool whole = entry->info.key.publisher.n == group->publisher.n && entry->info.key.job.n == group->job.n &&
+		     entry->info.key.instance.n == group->instance.n;
+	return whole ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser,
+    const struct gs_wire_group *group, const struct gs_wire_header *header, struct gs_str body, struct gs_error *err) {
+	struct gs_label labels[LABELS_MAX];
+	size_t n = 0;
+	enum gs_status status = copy_key(entry, group);
+	if (status == GS_OK)
+		status = read_labels(parser, header->labels, entry->arena, labels, &n);
+	if (status != GS_OK)
+		return gs_error_set(err, status, 0, 0, "the labels of the target cannot be read");
+	labels[n++] = (struct gs_label){GS_STR("job"), entry->info.key.job};
+	labels[n++] = (struct gs_label){GS_STR("instance"), entry->info.key.instance};
+	if (ingest->options.publisher_label)
+		labels[n++] = (struct gs_label){GS_STR("publisher"), entry->info.key.publisher};
+	struct gs_batch_options options = {
+	    .labels = labels,
+	    .nlabels = n,
+	    .rule = header->honor_labels ? GS_LABELS_HONOR : GS_LABELS_EXPORT,
+	    .lenient = true,
+	    .max_samples = SIZE_MAX,
+	};
+	gs_batch_begin(entry->batch, &options);
+	status = add_gauges(entry->batch, header);
+	return status == GS_OK ? gs_batch_read(entry->batch, parser, body, err) : status;
+}
+
+/* ${body} stands in entry->text already, unless it was put together from parts. */
+static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
+    const struct gs_wire_group *group, const struct gs_wire_header *header, struct gs_str body) {
+	struct gs_error err = {0};
+	if (body.p != entry->text.p && body.n != 0) {
+		gs_buf_clear(&entry->text);
+		gs_buf_str(&entry->text, body);
+		body = gs_buf_slice(&entry->text);
+	}
+	struct kit *kit = entry->text.status == GS_OK ? kit_get(ingest) : NULL;
+	enum gs_status status = GS_ENOMEM;
+	if (kit != NULL) {
+		status = fill_entry(ingest, entry, kit->parser, group, header, body, &err);
+		kit_put(ingest, kit);
+	}
+	if (status != GS_OK) {
+		drop(message, status == GS_ENOMEM ? "memory" : "parse", err.text);
+		entry_put(ingest, entry);
+		return;
+	}
+	entry->info.time_ms = header->time_ms;
+	entry->info.interval_ms = header->interval_ms;
+	entry->end_ms = header->time_ms + header->duration_us / 1000;
+	entry->sent_ms = header->sent_ms;
+	entry->stored_ms = message->stored_ms;
+	ingest_queue(ingest, entry);
+}
+
+/* Decompress into the entry and put parts together. */
+static void take_body(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
+    const struct gs_wire_group *group, const struct gs_wire_header *header) {
+	enum gs_wire_joined joined = GS_WIRE_DROP;
+	struct gs_str body = {0};
+	size_t discarded = 0;
+	enum gs_status status = GS_OK;
+	if (message->data.n != 0 || header->body_size != 0)
+		status = gs_codec_decompress(ingest->codec, GS_CODEC_ZSTD, message->data, &entry->text);
+	if (status != GS_OK || entry->text.n != header->body_size) {
+		drop(message, "body", "it does not decompress to the size that its header says");
+		entry_put(ingest, entry);
+		return;
+	}
+	status =
+	    gs_wire_joiner_add(ingest->joiner, group, header, gs_buf_slice(&entry->text), &joined, &body, &discarded);
+	if (discarded != 0)
+		gs_metric_add_l(GS_M_DROPPED, (double)discarded, "incomplete", NULL);
+	if (status == GS_OK && joined == GS_WIRE_WHOLE) {
+		queue_scrape(ingest, entry, message, group, header, body);
+		return;
+	}
+	if (status != GS_OK)
+		drop(message, "memory", "a part of a scrape");
+	else if (joined == GS_WIRE_DROP)
+		drop(message, "part", "it repeats or contradicts other parts of its scrape");
+	entry_put(ingest, entry);
+}
+
+void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+	struct gs_wire_group group;
+	struct gs_wire_header header;
+	struct gs_error err = {0};
+	uint32_t slot = 0;
+	gs_metric_add(GS_M_RECEIVED, 1);
+	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
+	enum gs_status status =
+	    gs_wire_parse_subject(message->subject, gs_str_of(ingest->topic), &ingest->subject_scratch, &group, &slot);
+	if (status != GS_OK) {
+		drop(message, "subject", "not a subject of ours");
+		return;
+	}
+	status = gs_wire_header_parse(message->header, &ingest->header_scratch, &header, &err);
+	if (status != GS_OK) {
+		drop(message, status == GS_EUNSUPPORTED ? "version" : "header", err.text);
+		return;
+	}
+	/* What is too old is not worth unpacking; the writer looks again. */
+	int64_t max_age = ingest->options.store.max_age_ms;
+	if (max_age != 0 && gs_clock_wall_ms() - header.time_ms > max_age) {
+		gs_metric_add_l(GS_M_DROPPED, 1, "max_age", NULL);
+		return;
+	}
+	struct entry *entry = entry_get(ingest, ENTRY_SCRAPE);
+	if (entry == NULL) {
+		drop(message, "memory", "no entry");
+		return;
+	}
+	take_body(ingest, entry, message, &group, &header);
+}

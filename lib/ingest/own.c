@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The receiver's own metrics are a source like any other: they go through the store, so that nothing they are named can split a family
+ * or double a series that a poller's own metrics brought.
+ */
+#include "gravel/base/clock.h"
+#include "gravel/telemetry/telemetry.h"
+#include "ingest_internal.h"
+
+static void write_group_gauge(struct gs_buf *out, struct gs_str name, const struct gs_group_view *group, double value) {
+	struct gs_label labels[] = {
+	    {GS_STR_INIT("instance"), group->key.instance},
+	    {GS_STR_INIT("job"), group->key.job},
+	    {GS_STR_INIT("publisher"), group->key.publisher},
+	};
+	gs_expo_write_sample(out, name, GS_STR(""), labels, sizeof(labels) / sizeof(labels[0]), NULL, value);
+}
+
+static void set_store_metrics(struct gs_ingest *ingest) {
+	struct gs_store_stats stats = gs_store_stats(ingest->store);
+	gs_metric_set(GS_M_FAMILIES, (double)stats.families);
+	gs_metric_set(GS_M_SERIES, (double)stats.series);
+	gs_metric_set(GS_M_STORE_BYTES, (double)stats.bytes);
+	gs_metric_set_l(GS_M_GROUPS, (double)stats.groups_fresh, "fresh", NULL);
+	gs_metric_set_l(GS_M_GROUPS, (double)stats.groups_stale, "stale", NULL);
+}
+
+void ingest_refresh_own(struct gs_ingest *ingest) {
+	int64_t now_ms = gs_clock_wall_ms();
+	struct gs_group_view group;
+	size_t cursor = 0;
+	struct gs_batch_options options = {.lenient = true, .max_samples = SIZE_MAX};
+	gs_buf_clear(&ingest->own_text);
+	set_store_metrics(ingest);
+	gs_telemetry_render(GS_METRIC_RECEIVER, &ingest->own_text);
+	/* Only this thread changes the store, so reading it here needs no lock. */
+	while (gs_store_group_next(ingest->store, &cursor, &group)) {
+		write_group_gauge(
+		    &ingest->own_text, GS_STR("gravel_scrape_timestamp_seconds"), &group, (double)group.time_ms / 1e3);
+		write_group_gauge(&ingest->own_text, GS_STR("gravel_scrape_age_seconds"), &group,
+		    (double)(now_ms - group.time_ms) / 1e3);
+	}
+	gs_batch_begin(ingest->own_batch, &options);
+	if (ingest->own_text.status != GS_OK ||
+	    gs_batch_read(ingest->own_batch, ingest->own_parser, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)
+		return; /* without memory the last ones stay */
+	ingest_store_take(ingest);
+	enum gs_status status = gs_store_own(ingest->store, ingest->own_batch, now_ms);
+	ingest_store_release(ingest);
+	if (status != GS_OK)
+		gs_metric_add_l(GS_M_DROPPED, 1, "own_metrics", NULL);
+}
