@@ -82,7 +82,7 @@ run_e2e() {
 	(
 		export GRAVEL_TEST_SLOW=$slow PYTHONDONTWRITEBYTECODE=1
 		[ "$dir" = "$root/build" ] || export GRAVEL_BIN=$dir/bin
-		cd "$root/tests/e2e" && "$python" -m pytest -q "$@"
+		cd "$root/tests/e2e" && "$python" -m pytest -q "${parallel[@]}" "$@"
 	) | tee "$out"
 	rc=${PIPESTATUS[0]}
 	good=$(tally passed) bad=$(($(tally failed) + $(tally errors\\?)))
@@ -153,6 +153,9 @@ main() {
 	python=/usr/bin/python3
 	jobs=$(getconf _NPROCESSORS_ONLN)
 	prefix=()
+	# These tests wait more than they compute.
+	parallel=()
+	"$python" -c 'import xdist' 2>/dev/null && parallel=(-n "$((jobs * 2 > 8 ? 8 : jobs * 2))" --dist loadfile)
 	eval "$(gravel_deps_peers "$root/build/peers" | sed 's/^/export /')"
 	out=$(mktemp) || exit 1
 	trap 'rm -f "$out"' EXIT
