@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a target to a real Prometheus: what arrives, and with which labels."""
 import hashlib
+import time
 
 import pytest
 
 from harness.expo import Exposition
 from harness.stand import jobs_of, promtool_check, up
-from harness.wait import eventually, holds
+from harness.wait import SLOW, eventually, holds
 
 
 def test_promtool_tells_lint_from_errors():
@@ -47,7 +48,14 @@ def test_groups_have_job_instance_publisher_and_freshness(stand):
     assert served.find("a")[0].labels == {"b": "c", "job": "j", "instance": "t", "publisher": "dc1"}
     assert served.helps["a"] == "Help." and served.types["a"] == "gauge"
     assert served.types["up"] == "gauge"
-    assert 0 < served.value("scrape_duration_seconds", instance="t") < 1
+    assert 0 < served.value("scrape_duration_seconds", instance="t") < 1 * SLOW
+    where = {"job": "j", "instance": "t", "publisher": "dc1"}
+    assert abs(served.value("gravel_scrape_timestamp_seconds", **where) - time.time()) < 10 * SLOW
+    assert 0 <= served.value("gravel_scrape_age_seconds", **where) < 10 * SLOW
+    assert abs(served.value("gravel_publisher_last_seen_timestamp_seconds", publisher="dc1") - time.time()) < 10 * SLOW
+    assert 0 <= served.value("gravel_publisher_lag_seconds", publisher="dc1") < 5 * SLOW
+    assert abs(served.value("gravel_publisher_clock_skew_seconds", publisher="dc1")) < 2 * SLOW
+    assert served.value("gravel_groups", state="fresh") == 2  # the target and the poller's own job
 
 
 def test_publisher_label_can_be_off(stand):

@@ -36,6 +36,7 @@ def test_a_killed_poller_ends_in_absence_and_comes_back(stand):
     served = receiver.metrics()
     assert served.find("up_and_well") == []
     assert served.value("gravel_groups", state="stale") >= 1
+    assert served.value("gravel_scrape_age_seconds", instance="t") >= 3, "its freshness stays to be seen"
     eventually(lambda: not prometheus.query('up_and_well{instance="t"}'))
     eventually(lambda: not prometheus.query('up{instance="t"}'))
     poller.start()
