@@ -206,7 +206,7 @@ def test_config_without_permission(tmp_path):
 def test_the_poller_needs_a_config():
     code, out, err = run("gravel-poller")
     assert code == 1
-    assert "--config" in err
+    assert "poller_stream.urls" in err
 
 
 def test_the_poller_needs_a_stream_and_jobs(tmp_path):
