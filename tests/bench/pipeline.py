@@ -42,7 +42,7 @@ def options():
     p.add_argument("--keep", type=pathlib.Path, help="keep configs and logs in this folder")
     o = p.parse_args()
     if o.smoke:
-        o.targets, o.interval, o.windows = 20, 1, 2
+        o.targets, o.interval, o.windows, o.window = 20, 1, 2, 2
     o.window = o.window or o.interval
     if o.targets < 1 or o.interval < 0.1 or o.windows < 1 or o.window <= 0:
         p.error("targets, interval, windows and window must be positive")
@@ -241,7 +241,7 @@ def measure_latency(stage):
         if prober.process.returncode != 0:
             raise BenchError("the prober saw no new value\n" + prober.tail())
         runs.append(json.loads(prober.log.read_text()))
-    more = {"resolution_ms": stage.o.poll_ms, "values": sum(r["values"] for r in runs)}
+    more = {"resolution_ms": stage.o.poll_ms, "seen": sum(r["values"] for r in runs)}
     for name in ("p50", "p99", "max"):
         print_result("pipeline.visible_" + name, "ms", [r[name + "_ms"] for r in runs], **more)
     print_result("pipeline.prober_request", "ms", [r["poll_ms"] for r in runs])
@@ -253,10 +253,11 @@ def prometheus_cpu(stage):
     program = benchlib.find_program("GRAVEL_PROMETHEUS", ["prometheus"], "prometheus")
     ms = int(stage.o.interval * 1000)
     host = stage.targets_url[len("http://"):]
-    jobs = ["  - {job_name: t%d, metrics_path: /t/%d/metrics, static_configs: [{targets: [\"%s\"]}]}" % (i, i, host)
-            for i in range(stage.o.targets)]
+    targets = ["      - {targets: [\"%s\"], labels: {instance: t%d, __metrics_path__: /t/%d/metrics}}" % (host, i, i)
+               for i in range(stage.o.targets)]
     config = stage.write_config("prometheus", [
-        "global: {scrape_interval: %dms, scrape_timeout: %dms}" % (ms, min(ms, 10000)), "scrape_configs:"] + jobs)
+        "global: {scrape_interval: %dms, scrape_timeout: %dms}" % (ms, min(ms, 10000)),
+        "scrape_configs:", "  - job_name: bench", "    static_configs:"] + targets)
     child = stage.start("prometheus", program, "--config.file=%s" % config,
                         "--storage.tsdb.path=%s" % (stage.folder / "tsdb"), "--web.listen-address=127.0.0.1:%d" % port)
     benchlib.wait_for("prometheus", lambda: benchlib.get("http://127.0.0.1:%d/-/ready" % port), 60, child)
