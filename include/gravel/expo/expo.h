@@ -12,6 +12,12 @@
 /*
  * Expositions: text in, events out, and back. Pure: no I/O, no store, no heap. The rules are those of Prometheus' own parser
  * (model/textparse) for the text format 0.0.4; where expfmt is stricter or laxer the function that decides says so.
+ *
+ * Laxer than Prometheus: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name unit", a sign
+ * before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp (checked and dropped).
+ * Stricter: a line break in a label value and the label __name__ are refused (as expfmt does), NUL ends nothing, and after a metric name must
+ * come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time 5.
+ * Not yet: names in quotes.
  */
 
 enum gs_expo_type {
@@ -25,7 +31,7 @@ enum gs_expo_type {
 	GS_TYPE_GAUGEHISTOGRAM,
 };
 
-/** gs_expo_type_name(type): The word of the text format ("untyped", "counter", ...). */
+/** gs_expo_type_name(type): The word of a TYPE line ("untyped", "counter", ...); static. */
 const char *gs_expo_type_name(enum gs_expo_type type);
 
 struct gs_label {
@@ -67,14 +73,17 @@ void gs_expo_parser_free(struct gs_expo_parser *parser);
 void gs_expo_begin(struct gs_expo_parser *parser, struct gs_str body);
 
 /** gs_expo_next(parser, event, err):
- * Give the next event; after the last one an event of kind GS_EXPO_END. GS_EINVAL with ${err} (line, column, reason) where the
- * body breaks a rule, GS_ELIMIT where it exceeds a limit; the parse is then over. */
+ * Give the next event; after the last one an event of kind GS_EXPO_END, again at every further call. GS_EINVAL with ${err} (line,
+ * column in bytes, reason; may be NULL) where the body breaks a rule, GS_ELIMIT where it exceeds a limit of limits.h; the parse is then
+ * over and every further call gives the same answer. Label values with escapes of one sample may have GS_LIMIT_LABEL_VALUE
+ * bytes together. */
 GS_MUST_USE enum gs_status gs_expo_next(
     struct gs_expo_parser *parser, struct gs_expo_event *event, struct gs_error *err);
 
 /* Writing, text 0.0.4. Values and names must be valid; label values and help text are escaped here. */
 
-/** gs_expo_write_meta(out, name, type, help): Append "# HELP" (unless ${help} is empty) and "# TYPE" lines. */
+/** gs_expo_write_meta(out, name, type, help): Append "# HELP" (unless ${help} is empty) and "# TYPE" lines. The types that 0.0.4 does
+ * not know are written as the nearest it does: info and stateset as gauge, gaugehistogram as histogram. */
 void gs_expo_write_meta(struct gs_buf *out, struct gs_str name, enum gs_expo_type type, struct gs_str help);
 
 /** gs_expo_write_label(out, first, name, value): Append name="value", a comma before it unless ${first}. */

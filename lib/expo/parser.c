@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parser.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gravel/base/mem.h"
+
+#define QUOTE_MAX 64
+
+struct gs_expo_parser *gs_expo_parser_new(void) {
+	struct gs_expo_parser *parser = gs_alloc(sizeof(*parser));
+	if (parser != NULL)
+		gs_expo_begin(parser, (struct gs_str){0});
+	return parser;
+}
+
+void gs_expo_parser_free(struct gs_expo_parser *parser) {
+	gs_free(parser);
+}
+
+void gs_expo_begin(struct gs_expo_parser *parser, struct gs_str body) {
+	/* An empty body may stand at NULL, where no arithmetic is allowed. */
+	parser->next = body.n != 0 ? body.p : "";
+	parser->end = parser->next + body.n;
+	parser->line_start = parser->next;
+	parser->line_end = parser->next;
+	parser->line = 0;
+	parser->status = GS_OK;
+	parser->scratch_used = 0;
+}
+
+struct gs_expo_quoted gs_expo_quote(struct gs_str s) {
+	struct gs_expo_quoted q;
+	size_t at = 0;
+	q.text[at++] = '"';
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (at > QUOTE_MAX) {
+			at += (size_t)snprintf(q.text + at, sizeof(q.text) - at, "...");
+			break;
+		}
+		if (c >= 0x20 && c < 0x7f)
+			q.text[at++] = (char)c;
+		else
+			at += (size_t)snprintf(q.text + at, sizeof(q.text) - at, "\\x%02x", c);
+	}
+	q.text[at++] = '"';
+	q.text[at] = '\0';
+	return q;
+}
+
+enum gs_status gs_expo_fail(
+    struct gs_expo_parser *parser, enum gs_status status, const char *at, const char *fmt, ...) {
+	char text[sizeof(parser->error.text)];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	parser->status = status;
+	uint32_t column = (uint32_t)(at - parser->line_start) + 1;
+	return gs_error_set(&parser->error, status, parser->line, column, "%s", text);
+}
+
+/* The byte that the escape \c stands for, or 0 if it is none. */
+static char escaped(char c, bool quote) {
+	if (c == 'n')
+		return '\n';
+	return c == '\\' || (quote && c == '"') ? c : '\0';
+}
+
+enum gs_status gs_expo_unescape(struct gs_expo_parser *parser, struct gs_str s, bool quote, struct gs_str *ret) {
+	char *start = parser->scratch + parser->scratch_used;
+	char *out = start, *out_end = parser->scratch + sizeof(parser->scratch);
+	const char *p = s.p, *end = s.p + s.n;
+	while (p < end) {
+		const char *slash = memchr(p, '\\', (size_t)(end - p));
+		size_t n = (size_t)((slash != NULL ? slash : end) - p);
+		if ((size_t)(out_end - out) < n + (slash != NULL))
+			return GS_ELIMIT;
+		memcpy(out, p, n);
+		out += n;
+		p += n;
+		if (slash == NULL)
+			break;
+		char c = slash + 1 < end ? escaped(slash[1], quote) : '\0';
+		*out++ = c != '\0' ? c : '\\';
+		p += c != '\0' ? 2 : 1;
+	}
+	*ret = gs_str_make(start, (size_t)(out - start));
+	parser->scratch_used += ret->n;
+	return GS_OK;
+}

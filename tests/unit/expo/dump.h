@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_TESTS_EXPO_DUMP_H
+#define GRAVEL_TESTS_EXPO_DUMP_H
+
+/* Parses as text, so that a table of cases reads well. Include cmocka.h before. */
+
+#include <stdio.h>
+
+#include "gravel/expo/expo.h"
+
+/* A body that must parse, and its events as dump_event writes them. */
+struct good_case {
+	const char *body;
+	const char *events;
+};
+
+/* A body that must not, and where and why. */
+struct bad_case {
+	const char *body;
+	uint32_t line;
+	uint32_t column;
+	const char *text; /* the whole reason */
+};
+
+/* Append one event: "T name type;", "H name [text];", "U name [text];", "S name a=[v] value @timestamp;" */
+static inline void dump_event(struct gs_buf *out, const struct gs_expo_event *e) {
+	static const char kinds[] = {'E', 'T', 'H', 'U', 'S'};
+	gs_buf_char(out, kinds[e->kind]);
+	gs_buf_char(out, ' ');
+	gs_buf_str(out, e->name);
+	if (e->kind == GS_EXPO_TYPE)
+		gs_buf_printf(out, " %s", gs_expo_type_name(e->type));
+	if (e->kind == GS_EXPO_HELP || e->kind == GS_EXPO_UNIT)
+		gs_buf_printf(out, " [%.*s]", GS_FMT(e->text));
+	for (size_t i = 0; i < e->nlabels; i++)
+		gs_buf_printf(out, " %.*s=[%.*s]", GS_FMT(e->labels[i].name), GS_FMT(e->labels[i].value));
+	if (e->kind == GS_EXPO_SAMPLE) {
+		gs_buf_char(out, ' ');
+		gs_buf_double(out, e->value);
+	}
+	if (e->has_timestamp) {
+		gs_buf_cstr(out, " @");
+		gs_buf_i64(out, e->timestamp_ms);
+	}
+	gs_buf_char(out, ';');
+}
+
+/* Parse all of body, appending its events to out (may be NULL). */
+static inline enum gs_status dump_body(
+    struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out, struct gs_error *err) {
+	struct gs_expo_event event;
+	gs_expo_begin(parser, body);
+	for (;;) {
+		enum gs_status status = gs_expo_next(parser, &event, err);
+		if (status != GS_OK || event.kind == GS_EXPO_END)
+			return status;
+		if (out != NULL)
+			dump_event(out, &event);
+	}
+}
+
+static inline void check_good(const struct good_case *cases, size_t n) {
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_buf out;
+	gs_buf_init(&out, 1 << 20);
+	assert_non_null(parser);
+	for (size_t i = 0; i < n; i++) {
+		struct gs_error err = {0};
+		gs_buf_clear(&out);
+		if (dump_body(parser, gs_str_of(cases[i].body), &out, &err) != GS_OK)
+			fail_msg("'%s': %u:%u: %s", cases[i].body, err.line, err.column, err.text);
+		gs_buf_char(&out, '\0');
+		assert_string_equal(out.p, cases[i].events);
+	}
+	gs_buf_free(&out);
+	gs_expo_parser_free(parser);
+}
+
+static inline void check_bad(const struct bad_case *cases, size_t n) {
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	assert_non_null(parser);
+	for (size_t i = 0; i < n; i++) {
+		struct gs_error err = {0};
+		enum gs_status status = dump_body(parser, gs_str_of(cases[i].body), NULL, &err);
+		if (status != GS_EINVAL)
+			fail_msg("'%s' gave %s", cases[i].body, gs_status_name(status));
+		if (err.line != cases[i].line || err.column != cases[i].column)
+			fail_msg("'%s' failed at %u:%u, not %u:%u (%s)", cases[i].body, err.line, err.column,
+			    cases[i].line, cases[i].column, err.text);
+		assert_string_equal(err.text, cases[i].text);
+	}
+	gs_expo_parser_free(parser);
+}
+
+#endif
