@@ -36,6 +36,7 @@ def options():
     p.add_argument("--window", type=float, help="seconds of a window (one interval)")
     p.add_argument("--poll-ms", type=int, default=20, help="how often the prober looks (20)")
     p.add_argument("--moving", type=float, default=0.3, help="share of samples that change (0.3)")
+    p.add_argument("--one-address", action="store_true", help="all targets on 127.0.0.1, so that few connections serve them")
     p.add_argument("--body", type=pathlib.Path, help="exposition to serve (captured from node_exporter)")
     p.add_argument("--prometheus", action="store_true", help="also let a real Prometheus scrape the same targets")
     p.add_argument("--smoke", action="store_true", help="tiny and quick: does it work at all")
@@ -49,9 +50,18 @@ def options():
     return o
 
 
-def job_yaml(targets_url, count):
+def target_host(o, targets_url, i):
+    """A target has an address of its own, unless --one-address."""
+    host, _, port = targets_url[len("http://"):].partition(":")
+    if not o.one_address:
+        host = "127.1.%d.%d" % divmod(i + 1, 256)
+    return "%s:%s" % (host, port)
+
+
+def job_yaml(o, targets_url):
     lines = ["jobs:", "  bench:", "    targets:"]
-    lines += ["      - {name: t%d, url: \"%s/t/%d/metrics\"}" % (i, targets_url, i) for i in range(count)]
+    lines += ["      - {name: t%d, url: \"http://%s/t/%d/metrics\"}" % (i, target_host(o, targets_url, i), i)
+              for i in range(o.targets)]
     return lines
 
 
@@ -85,7 +95,7 @@ class Stage:
     def start_targets(self):
         self.targets = self.start("target_server", self.o.build / "bench" / "target_server", "--body", self.o.body,
                                   "--targets", self.o.targets, "--moving", self.o.moving, "--interval-ms",
-                                  int(self.o.interval * 1000))
+                                  int(self.o.interval * 1000), *([] if self.o.one_address else ["--spread"]))
         line = benchlib.wait_for("target_server", lambda: self.targets.log.read_text().partition("\n")[0], 10, self.targets)
         self.targets_url = "http://" + line.split()[-1]
 
@@ -113,7 +123,7 @@ class Stage:
             "scrape_timeout: %dms" % (min(10, self.o.interval) * 1000),
             "monitor_port: %d" % port,
             "poller_stream:", "  urls: [\"%s\"]" % self.nats_url, "  topic: bench"] +
-            job_yaml(self.targets_url, self.o.targets))
+            job_yaml(self.o, self.targets_url))
         self.poller = self.start("gravel-poller", self.o.build / "bin" / "gravel-poller", "--config", config)
         benchlib.wait_for("gravel-poller", lambda: self.poller_metrics(), 20, self.poller)
 
@@ -144,7 +154,7 @@ class Stage:
 class Snapshot:
     def __init__(self, stage):
         self.at = time.monotonic()
-        self.cpu = {c.name: c.cpu_seconds() for c in (stage.poller, stage.receiver, stage.nats)}
+        self.cpu = {c.name: c.cpu_seconds() for c in (stage.poller, stage.receiver, stage.nats, stage.targets)}
         self.rss = {c.name: c.rss_mb() for c in (stage.poller, stage.receiver)}
         self.metrics = {**stage.receiver_metrics(), **stage.poller_metrics()}
 
@@ -188,6 +198,7 @@ def print_cpu(windows):
     together = cpu_percent(windows, poller, receiver)
     print_result("pipeline.cpu_together", "percent of one core", together)
     print_result("pipeline.cpu_nats_server", "percent of one core", cpu_percent(windows, nats))
+    print_result("pipeline.cpu_target_server", "percent of one core", cpu_percent(windows, "target_server"))
     samples = deltas(windows, "gravel_scrape_samples_total")
     if min(samples) <= 0:
         raise BenchError("the poller counted no samples in a window (gravel_scrape_samples_total)")
@@ -252,8 +263,8 @@ def prometheus_cpu(stage):
     port = benchlib.free_port()
     program = benchlib.find_program("GRAVEL_PROMETHEUS", ["prometheus"], "prometheus")
     ms = int(stage.o.interval * 1000)
-    host = stage.targets_url[len("http://"):]
-    targets = ["      - {targets: [\"%s\"], labels: {instance: t%d, __metrics_path__: /t/%d/metrics}}" % (host, i, i)
+    targets = ["      - {targets: [\"%s\"], labels: {instance: t%d, __metrics_path__: /t/%d/metrics}}" %
+               (target_host(stage.o, stage.targets_url, i), i, i)
                for i in range(stage.o.targets)]
     config = stage.write_config("prometheus", [
         "global: {scrape_interval: %dms, scrape_timeout: %dms}" % (ms, min(ms, 10000)),

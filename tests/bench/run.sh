@@ -21,6 +21,7 @@ usage() {
 	  --duration S     seconds that "pipeline" measures CPU, and again latency (75: five windows of an interval)
 	  --targets N      targets of "pipeline" (1000)
 	  --interval S     its scrape interval in seconds (15)
+	  --one-address    its targets share one address, and so a few connections
 	  --prometheus     "pipeline" also lets a real Prometheus scrape the same targets
 	  --body FILE      the exposition to work on (captured from a node_exporter)
 	  --build DIR      a build that is there already (without it: build-bench, built now as RelWithDebInfo)
@@ -63,7 +64,7 @@ while [ $# -gt 0 ]; do
 	-h | --help) usage; exit 0 ;;
 	--list) list; exit 0 ;;
 	--smoke) smoke=--smoke ;;
-	--prometheus) pipeline+=(--prometheus) ;;
+	--prometheus | --one-address) pipeline+=("$1") ;;
 	--duration) duration=$2; shift ;;
 	--targets) pipeline+=(--targets "$2"); shift ;;
 	--interval) interval=$2; shift ;;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fast fake target for benches: /t/<n>/metrics for n below --targets answers with a real body that moves (body.h), /stats with
- * JSON about who was scraped how often, /reset starts the counting over. One thread, epoll, keep-alive, identity encoding.
+ * JSON about who was scraped how often, /reset starts the counting over. One thread, epoll, keep-alive, identity encoding. With
+ * --spread target n listens on 127.1.0.1 + n as well, on the same port, so that a client keeps a connection to each.
  * Prints "listening on 127.0.0.1:<port>" when it is ready.
  */
 #include <arpa/inet.h>
@@ -27,6 +28,8 @@
 #define HEAD_MAX 256
 #define EVENTS 256
 #define STATS_MAX 1024
+#define SPREAD_FROM 0x7f010001U /* 127.1.0.1: the address of target 0 */
+#define SPREAD_MAX 65000
 
 struct target {
 	uint64_t requests; /* since the last reset */
@@ -37,6 +40,7 @@ struct target {
 
 struct conn {
 	int fd;
+	bool listens;
 	bool closing; /* once all is sent */
 	size_t nin;
 	char *rest; /* what the socket did not take yet */
@@ -52,7 +56,6 @@ struct server {
 	char *out; /* HEAD_MAX bytes of room, then a body */
 	int64_t interval_ms; /* 0: nothing is ever missed */
 	int epoll;
-	int listener;
 	uint64_t refused;
 };
 
@@ -245,10 +248,10 @@ static bool conn_write(struct server *s, struct conn *c) {
 	return !c->closing && conn_requests(s, c);
 }
 
-static void accept_all(struct server *s) {
+static void accept_all(const struct server *s, const struct conn *listener) {
 	int fd;
 
-	while ((fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct conn *c = calloc(1, sizeof(*c));
 		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
@@ -273,8 +276,8 @@ static void serve(struct server *s) {
 		for (int i = 0; i < n; i++) {
 			struct conn *c = events[i].data.ptr;
 
-			if (c == NULL) {
-				accept_all(s);
+			if (c->listens) {
+				accept_all(s, c);
 			} else if (!(c->rest != NULL ? conn_write(s, c) : conn_read(s, c))) {
 				conn_close(c);
 			}
@@ -282,24 +285,40 @@ static void serve(struct server *s) {
 	}
 }
 
-static bool server_listen(struct server *s, int port) {
+/* Listen on a loopback address; the port that it got (or -1 with errno). */
+static int listen_on(const struct server *s, uint32_t address, int port) {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct conn *c = calloc(1, sizeof(*c));
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	socklen_t n = sizeof(addr);
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
 
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	addr.sin_addr.s_addr = htonl(address);
+	if (c == NULL) {
+		return -1;
+	}
+	c->listens = true;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 || setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+	    bind(c->fd, (struct sockaddr *)&addr, n) != 0 || listen(c->fd, 4096) != 0 ||
+	    getsockname(c->fd, (struct sockaddr *)&addr, &n) != 0 ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0) {
+		free(c);
+		return -1;
+	}
+	return ntohs(addr.sin_port);
+}
+
+/* All targets on one address; with ${spread} each also has a loopback address of its own, as real targets have. */
+static bool server_listen(struct server *s, int port, bool spread) {
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->listener < 0 || s->epoll < 0) {
+	port = s->epoll < 0 ? -1 : listen_on(s, INADDR_LOOPBACK, port);
+	for (size_t i = 0; port > 0 && spread && i < s->ntargets; i++) {
+		port = listen_on(s, SPREAD_FROM + (uint32_t)i, port);
+	}
+	if (port <= 0) {
 		return false;
 	}
-	setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-	if (bind(s->listener, (struct sockaddr *)&addr, n) != 0 || listen(s->listener, 4096) != 0 ||
-	    getsockname(s->listener, (struct sockaddr *)&addr, &n) != 0 ||
-	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &ev) != 0) {
-		return false;
-	}
-	printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
+	printf("listening on 127.0.0.1:%d\n", port);
 	fflush(stdout);
 	return true;
 }
@@ -319,13 +338,14 @@ struct options {
 	long port;
 	long interval_ms;
 	double moving;
+	bool spread;
 };
 
 static bool options_read(struct options *o, int argc, char **argv) {
 	static const struct option longs[] = {{"body", required_argument, NULL, 'b'},
 	    {"targets", required_argument, NULL, 't'}, {"port", required_argument, NULL, 'p'},
 	    {"interval-ms", required_argument, NULL, 'i'}, {"moving", required_argument, NULL, 'm'},
-	    {NULL, 0, NULL, 0}};
+	    {"spread", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -345,12 +365,15 @@ static bool options_read(struct options *o, int argc, char **argv) {
 		case 'm':
 			o->moving = strtod(optarg, NULL);
 			break;
+		case 's':
+			o->spread = true;
+			break;
 		default:
 			return false;
 		}
 	}
-	return o->body != NULL && o->targets > 0 && o->targets <= 10000000 && o->port >= 0 && o->port < 65536 &&
-	       o->interval_ms >= 0 && o->moving >= 0 && o->moving <= 1;
+	return o->body != NULL && o->targets > 0 && o->targets <= (o->spread ? SPREAD_MAX : 10000000) && o->port >= 0 &&
+	       o->port < 65536 && o->interval_ms >= 0 && o->moving >= 0 && o->moving <= 1;
 }
 
 int main(int argc, char **argv) {
@@ -360,7 +383,8 @@ int main(int argc, char **argv) {
 	size_t room;
 
 	if (!options_read(&o, argc, argv)) {
-		fputs("usage: target_server --body FILE [--targets N] [--port P] [--interval-ms I] [--moving SHARE]\n",
+		fputs("usage: target_server --body FILE [--targets N] [--port P] [--interval-ms I] [--moving SHARE] "
+		      "[--spread]\n",
 		    stderr);
 		return 2;
 	}
@@ -375,7 +399,7 @@ int main(int argc, char **argv) {
 	s.targets = calloc(s.ntargets, sizeof(*s.targets));
 	s.out = malloc(HEAD_MAX + (room > STATS_MAX ? room : STATS_MAX));
 	raise_file_limit();
-	if (s.targets == NULL || s.out == NULL || !server_listen(&s, (int)o.port)) {
+	if (s.targets == NULL || s.out == NULL || !server_listen(&s, (int)o.port, o.spread)) {
 		perror("target_server");
 		return 1;
 	}

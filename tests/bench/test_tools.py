@@ -99,6 +99,14 @@ class Tools(unittest.TestCase):
             caught.exception.close()
         self.assertEqual(json.loads(benchlib.get(base + "/stats"))["refused"], 4)
 
+    def test_a_target_has_an_address_of_its_own(self):
+        base = self.serve("--targets", 2, "--spread")
+        second = base.replace("127.0.0.1", "127.1.0.2")
+        self.assertIn("bench_served_timestamp_seconds", benchlib.get(second + "/t/1/metrics"))
+        self.assertEqual(json.loads(benchlib.get(base + "/stats"))["requests"], 1)
+        with self.assertRaises(OSError):
+            benchlib.get(base.replace("127.0.0.1", "127.1.0.3") + "/t/1/metrics")
+
     def test_a_bad_body_is_a_sentence(self):
         for content in (b"", b"# only comments\n"):
             (self.folder / "bad").write_bytes(content)
