@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what is missing, builds, and runs every test.
+#
+# usage: tests/run.sh [--quick] [--sanitize address|thread] [-k EXPR]... [--help]
+#
+#   (none)                gcc with -Werror: all tests; again with ASan+UBSan; clang with -Werror; TSan on the modules with threads
+#   --quick               gcc with -Werror and all tests, once
+#   --sanitize address    the build with ASan+UBSan and all tests, nothing else
+#   --sanitize thread     the build with TSan and the unit tests of the modules with threads, nothing else
+#   -k EXPR               of the end-to-end tests only those that fit (pytest -k); of the others none
+#
+# The last line is "N passed, N failed"; the exit status is 0 when none failed. GRAVEL_* variables (scripts/deps.sh peers) name servers to use
+# instead of those of the distribution.
+set -uo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/deps.sh
+. "$root/scripts/deps.sh"
+
+quick=0
+sanitize=
+expressions=()
+passed=0
+failed=0
+failures=()
+out=
+
+# The modules that start threads or are called from several.
+threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest)'
+
+usage() { sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+step() { printf '\n==> [%ds] %s\n' "$SECONDS" "$*"; }
+
+count() { passed=$((passed + $1)) failed=$((failed + $2)); }
+
+# note WHAT: one failure that is no test's own.
+note() { failures+=("$1") && count 0 1; }
+
+# configure_and_build DIR OPTION...: silent when all is well.
+configure_and_build() {
+	local dir=$1 log
+	shift
+	step "building in ${dir#"$root"/} ($*)"
+	mkdir -p "$dir"
+	log=$dir/build.log
+	local generator=()
+	[ -e "$dir/CMakeCache.txt" ] || generator=(-G Ninja)
+	if cmake -S "$root" -B "$dir" "${generator[@]}" -DGRAVEL_TESTS=ON "$@" >"$log" 2>&1 && cmake --build "$dir" >>"$log" 2>&1; then
+		count 1 0
+		return 0
+	fi
+	tail -n 60 "$log"
+	note "build in ${dir#"$root"/}"
+	return 1
+}
+
+# run_ctest DIR OPTION...
+run_ctest() {
+	local dir=$1 rc
+	shift
+	step "unit tests of ${dir#"$root"/}"
+	(cd "$dir" && "${prefix[@]}" ctest --output-on-failure -j "$jobs" --timeout 300 "$@") | tee "$out" | grep -v ' Passed \|^ *Start '
+	rc=${PIPESTATUS[0]}
+	# "98% tests passed, 1 tests failed out of 50"
+	local bad all
+	read -r bad all < <(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$out") || { bad=0 all=0; }
+	count $((all - bad)) "$bad"
+	if [ "$bad" -gt 0 ]; then
+		failures+=("$bad unit tests of ${dir#"$root"/}")
+	elif [ "$rc" != 0 ] || [ "$all" = 0 ]; then
+		note "ctest in ${dir#"$root"/}"
+	fi
+}
+
+# run_e2e DIR SLOW OPTION...: with the programs of that build folder.
+run_e2e() {
+	local dir=$1 slow=$2 rc good bad
+	shift 2
+	step "end-to-end tests with ${dir#"$root"/}"
+	(
+		export GRAVEL_TEST_SLOW=$slow PYTHONDONTWRITEBYTECODE=1
+		[ "$dir" = "$root/build" ] || export GRAVEL_BIN=$dir/bin
+		cd "$root/tests/e2e" && "$python" -m pytest -q "$@"
+	) | tee "$out"
+	rc=${PIPESTATUS[0]}
+	good=$(tally passed) bad=$(($(tally failed) + $(tally errors\\?)))
+	count "$good" "$bad"
+	if [ "$bad" -gt 0 ]; then
+		failures+=("$bad end-to-end tests with ${dir#"$root"/}")
+	elif [ "$rc" != 0 ]; then
+		note "pytest with ${dir#"$root"/} (exit status $rc)"
+	fi
+}
+
+# tally WORD: the number before it in pytest's last line, or 0.
+tally() { tail -n 1 "$out" | sed -n "s/.*[^0-9]\{0,1\}\b\([0-9]\{1,\}\) $1\b.*/\1/p" | grep . || echo 0; }
+
+plain() { configure_and_build "$root/build" -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=; }
+
+with_asan() {
+	configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address || return
+	run_ctest "$root/build-asan"
+	run_e2e "$root/build-asan" 3
+}
+
+with_tsan() {
+	configure_and_build "$root/build-tsan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_SANITIZE=thread || return
+	# TSan cannot place its shadow where a kernel randomises addresses widely.
+	local prefix=()
+	setarch "$(uname -m)" -R true 2>/dev/null && prefix=(setarch "$(uname -m)" -R)
+	run_ctest "$root/build-tsan" -R "$threaded"
+}
+
+everything() {
+	if plain; then
+		run_ctest "$root/build"
+		run_e2e "$root/build" 1
+	fi
+	[ "$quick" = 0 ] || return
+	with_asan
+	configure_and_build "$root/build-clang" -DCMAKE_C_COMPILER=clang -DGRAVEL_WERROR=ON
+	with_tsan
+}
+
+parse_options() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--quick) quick=1 ;;
+		--sanitize)
+			sanitize=${2:-}
+			[[ "$sanitize" == address || "$sanitize" == thread ]] || { usage >&2; exit 2; }
+			shift
+			;;
+		-k)
+			[ $# -ge 2 ] || { usage >&2; exit 2; }
+			expressions+=("$2")
+			shift
+			;;
+		-h | --help) usage && exit 0 ;;
+		*) printf 'unknown option: %s\n' "$1" >&2 && usage >&2 && exit 2 ;;
+		esac
+		shift
+	done
+}
+
+main() {
+	parse_options "$@"
+	step "installing what is missing"
+	gravel_deps_test || { note "installation" && finish; }
+	# Not one that stands in front of it on PATH: pytest comes from the distribution.
+	python=/usr/bin/python3
+	jobs=$(getconf _NPROCESSORS_ONLN)
+	prefix=()
+	eval "$(gravel_deps_peers "$root/build/peers" | sed 's/^/export /')"
+	out=$(mktemp) || exit 1
+	trap 'rm -f "$out"' EXIT
+	if [ "${#expressions[@]}" -gt 0 ]; then
+		local joined
+		joined=$(printf ' or (%s)' "${expressions[@]}")
+		case $sanitize in
+		address)
+			configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address &&
+				run_e2e "$root/build-asan" 3 -k "${joined# or }"
+			;;
+		*) plain && run_e2e "$root/build" 1 -k "${joined# or }" ;;
+		esac
+	else
+		case $sanitize in
+		address) with_asan ;;
+		thread) with_tsan ;;
+		*) everything ;;
+		esac
+	fi
+	finish
+}
+
+finish() {
+	printf '\n==> [%ds] done\n' "$SECONDS"
+	[ "${#failures[@]}" = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+main "$@"
