@@ -40,6 +40,9 @@
 /* Poller's memory of what it could not send: poller_stream.buffer. */
 #define GS_LIMIT_OUTBOX (64 * 1024 * 1024)
 
+/* Codec. Fixed: RFC 9659 allows no larger window for Content-Encoding zstd, and a frame of a few bytes can claim it. */
+#define GS_LIMIT_ZSTD_WINDOW_LOG 23
+
 /* Own metrics: distinct label values of one metric; more are counted under "other". Fixed. */
 #define GS_LIMIT_METRIC_SERIES 4096
 

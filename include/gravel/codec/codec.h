@@ -14,19 +14,25 @@ enum gs_codec_kind {
 /* Scratch memory of one thread for many calls: not shared between threads. */
 struct gs_codec;
 
+/** gs_codec_new(): Return a codec, or NULL. It takes the memory of each kind at its first use and keeps it: about 300 KB for
+ * compressing gzip, up to 8 MiB for decompressing zstd with large windows. */
 struct gs_codec *gs_codec_new(void);
+
+/** gs_codec_free(codec): Free it; NULL is nothing. */
 void gs_codec_free(struct gs_codec *codec);
 
 /** gs_codec_compress(codec, kind, level, in, out):
  * Append ${in} compressed to ${out}. ${level} is that of the kind; 0 is its default (gzip 6, zstd 3).
- * GS_ELIMIT when ${out} is full, GS_ENOMEM. */
+ * GS_EINVAL for a level that the kind does not have, GS_ELIMIT when ${out} is full, GS_ENOMEM; ${out} then holds what it held
+ * before, and is usable. */
 GS_MUST_USE enum gs_status gs_codec_compress(
     struct gs_codec *codec, enum gs_codec_kind kind, int level, struct gs_str in, struct gs_buf *out);
 
 /** gs_codec_decompress(codec, kind, in, out):
  * Append the plain text of ${in} to ${out}. Grows as it goes and never trusts a length that ${in} claims: a
- * bomb stops at out->max with GS_ELIMIT. GS_EINVAL when ${in} is damaged, truncated, or followed by junk. Several concatenated gzip
- * members or zstd frames are one text. On failure ${out} holds what it held before. */
+ * bomb stops at out->max with GS_ELIMIT, which also answers a zstd window above GS_LIMIT_ZSTD_WINDOW_LOG. GS_EINVAL when ${in} is
+ * empty, damaged, truncated, or followed by junk. Several concatenated gzip members or zstd frames are one text. GS_ENOMEM. On
+ * failure ${out} holds what it held before, and is usable. */
 GS_MUST_USE enum gs_status gs_codec_decompress(
     struct gs_codec *codec, enum gs_codec_kind kind, struct gs_str in, struct gs_buf *out);
 

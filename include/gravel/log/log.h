@@ -7,7 +7,7 @@
 #include "gravel/base/error.h"
 
 /*
- * One line an event, logfmt: time, level, program, message, then key="value" pairs given in the text. Only cmd and the modules that own a
+ * One line an event, logfmt: time level=... program=... msg="the text", cut at 4 KiB. Only cmd and the modules that own a
  * thread log (bus, scrape, web, ingest); what is below them returns errors instead. Thread-safe; never called under a
  * lock. Control bytes are escaped. Secrets are never passed in.
  */
@@ -20,12 +20,15 @@ enum gs_log_level {
 
 /** gs_log_open(program, path, level, err):
  * Start logging for ${program} to the file ${path} (appended, created 0640), or to stderr when it is NULL. Before this call, lines
- * of level INFO and above go to stderr. GS_EIO with ${err} where the file cannot be opened. */
+ * of level INFO and above go to stderr. GS_EIO with ${err} where the file cannot be opened, GS_ENOMEM; the log then stays as it was.
+ * Open and close while the program has one thread; all else here may be called on any. */
 GS_MUST_USE enum gs_status gs_log_open(
     const char *program, const char *path, enum gs_log_level level, struct gs_error *err);
 
-/** gs_log_reopen(): Open the file again, for log rotation. Keeps the old one when that fails. */
+/** gs_log_reopen(): Open the file again, for log rotation. Keeps the old one when that fails, and says so in it. */
 void gs_log_reopen(void);
+
+/** gs_log_close(): Back to the state before gs_log_open. */
 void gs_log_close(void);
 
 /** gs_log(level, fmt, ...): Write one line. */

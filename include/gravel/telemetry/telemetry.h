@@ -29,7 +29,8 @@ void gs_metric_set(enum gs_metric id, double v);
 void gs_metric_observe(enum gs_metric id, double v);
 
 /* The same for metrics with labels: one value for each label that the table names, in its order (NULL for no more;
- * two at most). Values beyond GS_LIMIT_METRIC_SERIES are counted under "other". */
+ * two at most). Values beyond GS_LIMIT_METRIC_SERIES, or without memory, are counted under "other". Bytes that are not UTF-8 become
+ * '?', and a value is cut at 256 bytes. */
 void gs_metric_add_l(enum gs_metric id, double v, const char *value1, const char *value2);
 void gs_metric_set_l(enum gs_metric id, double v, const char *value1, const char *value2);
 
@@ -42,8 +43,12 @@ void gs_metric_drop_l(enum gs_metric id, const char *value1, const char *value2)
 /** gs_telemetry_render(program, out):
  * Append the exposition (text 0.0.4) of all metrics of ${program}, families and series in a stable order, and of
  * process_* as Prometheus' client libraries name them (cpu seconds, resident memory, open fds, start time). Counters without labels are
- * there from the start, with 0. */
+ * there from the start, with 0; gauges once they were set, so that a receiver without NATS does not claim to be disconnected. Out of memory
+ * is the buffer's status. */
 void gs_telemetry_render(enum gs_metric_program program, struct gs_buf *out);
+
+/** gs_telemetry_reference(out): Append docs/METRICS.md, made from the table. */
+void gs_telemetry_reference(struct gs_buf *out);
 
 /** gs_telemetry_reset(): For tests: everything back to its start. */
 void gs_telemetry_reset(void);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_GRAVEL_BATCH_H
+#define GRAVEL_GRAVEL_BATCH_H
+
+#include "gravel/expo/expo.h"
+#include "gravel/gravel/mode.h"
+
+/*
+ * A push or a scrape, parsed and validated whole, not applied yet. Made on any thread without touching a store; then handed to
+ * gs_store_push or gs_store_scrape, which only read it. Not thread-safe: one owner at a time.
+ */
+struct gs_batch;
+
+/* What happens when a sample carries a label that options.labels sets too. */
+enum gs_label_rule {
+	GS_LABELS_OVERRIDE, /* the one of options.labels wins (path labels of a push) */
+	GS_LABELS_HONOR, /* the sample's wins (honor_labels: true) */
+	GS_LABELS_EXPORT, /* the sample's is renamed exported_<name> (honor_labels: false) */
+};
+
+struct gs_batch_options {
+	const struct gs_label
+	    *labels; /* set on every sample; names distinct; an empty value removes the label. At most 64 */
+	size_t nlabels;
+	enum gs_label_rule rule;
+	struct gs_mode mode; /* for samples that name no clearmode */
+	bool
+	    lenient; /* a scrape: what a push would be refused for is dropped and counted instead, as long as it parses */
+	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
+};
+
+struct gs_batch_stats {
+	size_t samples; /* read */
+	size_t points; /* series that they make: the parts of a histogram are one */
+	size_t dropped; /* lenient only: samples that a push would be refused for */
+};
+
+/** gs_batch_new(): Return an empty batch or NULL. */
+struct gs_batch *gs_batch_new(void);
+void gs_batch_free(struct gs_batch *batch);
+
+/** gs_batch_begin(batch, options): Start over. ${options} is copied, its label slices are not. */
+void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options);
+
+/** gs_batch_gauge(batch, name, help, value): Add a gauge of our own (up, scrape_*), before gs_batch_read: it wins over an equal series of the body. */
+GS_MUST_USE enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct gs_str help, double value);
+
+/** gs_batch_read(batch, parser, body, err):
+ * Parse ${body} (UTF-8 text 0.0.4) and finish the batch; once, after gs_batch_begin. ${body} must live as long as the batch is used. GS_EINVAL or
+ * GS_ELIMIT with ${err} (line, column, reason), GS_ENOMEM; the batch then holds nothing usable. */
+GS_MUST_USE enum gs_status gs_batch_read(
+    struct gs_batch *batch, struct gs_expo_parser *parser, struct gs_str body, struct gs_error *err);
+
+struct gs_batch_stats gs_batch_stats(const struct gs_batch *batch);
+
+#endif

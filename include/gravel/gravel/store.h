@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_GRAVEL_STORE_H
+#define GRAVEL_GRAVEL_STORE_H
+
+#include "gravel/gravel/batch.h"
+
+/*
+ * The gravel store: families of series, fed by pushes and scrapes, read as an exposition. Pure: no I/O, no clock (every time comes
+ * from the caller), no locks (the caller has one: ingest.h). State is a function of the calls made and their times.
+ */
+struct gs_store;
+
+struct gs_store_options {
+	size_t max_series; /* GS_LIMIT_SERIES if 0 */
+	size_t max_groups; /* GS_LIMIT_GROUPS if 0 */
+	int64_t expiration_ms; /* of pushed series not pushed again; 0: never */
+	int64_t max_age_ms; /* of scrapes */
+};
+
+/* What one call did. */
+struct gs_store_result {
+	size_t samples; /* applied */
+	size_t series_new; /* series that did not exist */
+	size_t series_gone; /* series removed */
+	size_t owner_conflicts; /* series taken over from another source */
+	size_t type_conflicts; /* families that carry two types now */
+	size_t dropped_conflict; /* scrape: samples whose name another family claims */
+	size_t dropped_stale; /* samples older than what is stored */
+	size_t dropped_late; /* samples outside the window of their pebble */
+};
+
+struct gs_store *gs_store_new(const struct gs_store_options *options);
+void gs_store_free(struct gs_store *store);
+
+/** gs_store_push(store, batch, time_ms, ret, err):
+ * Apply a push accepted at ${time_ms}: whole, or not at all. GS_ECONFLICT with ${err} (line, reason) where a family is stored with another type; GS_ELIMIT
+ * when the store is full; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_store_push(struct gs_store *store, const struct gs_batch *batch, int64_t time_ms,
+    struct gs_store_result *ret, struct gs_error *err);
+
+/** gs_store_delete(store, labels, nlabels, ret):
+ * Remove every pushed series that carries all ${labels} (no labels: every pushed series). */
+void gs_store_delete(
+    struct gs_store *store, const struct gs_label *labels, size_t nlabels, struct gs_store_result *ret);
+
+/* The source of a scrape. Slices are copied. */
+struct gs_group_key {
+	struct gs_str publisher;
+	struct gs_str job;
+	struct gs_str instance;
+};
+
+struct gs_scrape_info {
+	struct gs_group_key key;
+	int64_t time_ms; /* of the scrape, publisher's clock */
+	int64_t interval_ms;
+};
+
+/** gs_store_scrape(store, info, batch, now_ms, ret):
+ * Replace what the group ${info->key} owns by ${batch}. GS_ESTALE when the scrape is older than max_age (ret->series_new is then 0) or GS_ECONFLICT when not newer than the
+ * group's last; GS_ELIMIT when the store is full; GS_ENOMEM. Nothing is changed unless GS_OK. */
+GS_MUST_USE enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info,
+    const struct gs_batch *batch, int64_t now_ms, struct gs_store_result *ret);
+
+/** gs_store_own(store, batch, now_ms): Replace the program's own metrics: a group without a key, never stale, not listed by gs_store_group_next. */
+GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_batch *batch, int64_t now_ms);
+
+/** gs_store_expire(store, now_ms, ret_stale, ret_expired):
+ * Let stale groups lose their series (DESIGN 3.3), forget groups stale for an hour, and remove pushed series that expired. Cheap; call
+ * it about once a second. */
+void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
+
+/* A group as it is now, for freshness metrics and status pages. Slices live until the next change of the store. */
+struct gs_group_view {
+	struct gs_group_key key;
+	int64_t time_ms;
+	int64_t interval_ms;
+	size_t series;
+	bool stale;
+};
+
+/** gs_store_group_next(store, cursor, ret): Step through the groups in no order: *cursor = 0 at first; false at the end. */
+bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret);
+
+struct gs_store_stats {
+	size_t families;
+	size_t series;
+	size_t groups_fresh;
+	size_t groups_stale;
+	size_t bytes;
+};
+
+struct gs_store_stats gs_store_stats(const struct gs_store *store);
+
+/** gs_store_render_next(store, after, now_ms, out):
+ * Append the first family whose name is greater than *${after} (empty at first) to ${out} as text 0.0.4, with pebbles as they are at ${now_ms}, and set *${after} to its name,
+ * a slice that lives until the family changes: copy it before letting go of the store. Returns false at the end. May sort the
+ * family, hence no const. */
+bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_buf *out);
+
+/** gs_store_render_family(store, name, now_ms, out): Append one family; false if it is not there. */
+bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_buf *out);
+
+/** gs_store_check(store): Assert every invariant. For tests; slow. */
+void gs_store_check(struct gs_store *store);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one way in which values change. Prepare finds or adds the series of the batch, checks every conflict and allocates every
+ * new part; commit only moves pointers and adds numbers, so a batch is applied whole or not at all.
+ */
+#include "gravel/base/mem.h"
+#include "store_internal.h"
+
+static bool is_push(const struct gs_store *store, const struct owner *owner) {
+	return owner == &store->pushed;
+}
+
+static enum gs_mode_kind default_mode(enum gs_expo_type type) {
+	switch (type) {
+	case GS_TYPE_GAUGE:
+	case GS_TYPE_INFO:
+	case GS_TYPE_STATESET:
+		return GS_MODE_REPLACE;
+	case GS_TYPE_UNTYPED:
+	case GS_TYPE_COUNTER:
+	case GS_TYPE_HISTOGRAM:
+	case GS_TYPE_SUMMARY:
+	case GS_TYPE_GAUGEHISTOGRAM:
+		break;
+	}
+	return GS_MODE_AGGREGATE;
+}
+
+/* Whether the name stands for a part of a stored histogram or summary. */
+static const struct family *claimed_by(const struct gs_store *store, struct gs_str name) {
+	static const enum gs_expo_type types[] = {GS_TYPE_HISTOGRAM, GS_TYPE_SUMMARY, GS_TYPE_GAUGEHISTOGRAM};
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+		for (enum part_suffix s = SUFFIX_BUCKET; s < SUFFIXES; s++) {
+			struct gs_str suffix = gs_part_suffix(types[t], s);
+			if (!gs_str_ends(name, suffix) || (types[t] == GS_TYPE_SUMMARY && s == SUFFIX_BUCKET))
+				continue;
+			const struct family *family = family_find(store, gs_str_make(name.p, name.n - suffix.n));
+			if (family != NULL && family->types[types[t]] != 0)
+				return family;
+		}
+	}
+	return NULL;
+}
+
+/* Whether a stored family has the name of a part of ${name}, and which part. */
+static bool claims_stored(
+    const struct gs_store *store, struct gs_str name, enum gs_expo_type type, struct gs_str *ret) {
+	char text[GS_LIMIT_NAME + 16];
+	for (enum part_suffix s = SUFFIX_BUCKET; s < SUFFIXES; s++) {
+		struct gs_str suffix = gs_part_suffix(type, s);
+		if ((type == GS_TYPE_SUMMARY && s == SUFFIX_BUCKET) || name.n + suffix.n > sizeof(text))
+			continue;
+		memcpy(text, name.p, name.n);
+		memcpy(text + name.n, suffix.p, suffix.n);
+		if (family_find(store, gs_str_make(text, name.n + suffix.n)) == NULL)
+			continue;
+		*ret = suffix;
+		return true;
+	}
+	return false;
+}
+
+static enum gs_status name_conflict(
+    const struct gs_store *store, const struct batch_family *family, struct gs_error *err) {
+	const struct family *claimer = claimed_by(store, family->name);
+	struct gs_str suffix;
+	if (claimer != NULL)
+		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
+		    "\"%.*s\" is a part of the stored \"%.*s\": send the TYPE line of that", GS_FMT(family->name),
+		    GS_FMT(symbol_str(claimer->name)));
+	if (kind_of_type(family->type) != KIND_SIMPLE && claims_stored(store, family->name, family->type, &suffix))
+		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
+		    "\"%.*s%.*s\" is stored as a metric of its own, so \"%.*s\" cannot be a %s", GS_FMT(family->name),
+		    GS_FMT(suffix), GS_FMT(family->name), gs_expo_type_name(family->type));
+	return GS_OK;
+}
+
+/*
+ * The type that the points of ${family} get. A push must agree with what is stored (an untyped one takes the stored type, a typed one
+ * gives its type to what was untyped); scrapes may disagree, the family is then served as untyped (DESIGN 3.3).
+ */
+static enum gs_status agree_type(struct gs_store *store, const struct batch_family *family, bool push,
+    enum gs_expo_type *ret, struct gs_error *err) {
+	const struct family *stored = family_find(store, family->name);
+	enum gs_expo_type type = GS_TYPE_UNTYPED;
+	*ret = family->type;
+	if (stored == NULL)
+		return name_conflict(store, family, err);
+	bool one = family_type(stored, &type);
+	if (one && type == family->type)
+		return GS_OK;
+	if (kind_of_type(family->type) != KIND_SIMPLE && name_conflict(store, family, err) != GS_OK)
+		return GS_ECONFLICT;
+	if (!push)
+		return GS_OK;
+	bool simple = one && kind_of_type(type) == KIND_SIMPLE && kind_of_type(family->type) == KIND_SIMPLE;
+	if (simple && !family->typed) {
+		*ret = type;
+		return GS_OK;
+	}
+	if (simple && type == GS_TYPE_UNTYPED)
+		return GS_OK;
+	return gs_error_set(err, GS_ECONFLICT, family->first->line, 1, "\"%.*s\" is pushed as %s, but stored as %s",
+	    GS_FMT(family->name), gs_expo_type_name(family->type), one ? gs_expo_type_name(type) : "several types");
+}
+
+static struct change *new_change(struct gs_store *store) {
+	if (store->nchanges == store->cap_changes) {
+		size_t cap = store->cap_changes != 0 ? store->cap_changes * 2 : 256;
+		struct change *changes =
+		    store_resize(store, store->changes, store->cap_changes * sizeof(*changes), cap * sizeof(*changes));
+		if (changes == NULL)
+			return NULL;
+		store->changes = changes;
+		store->cap_changes = cap;
+	}
+	struct change *change = &store->changes[store->nchanges++];
+	*change = (struct change){0};
+	return change;
+}
+
+static struct gs_mode effective_mode(
+    const struct gs_store *store, const struct change *change, const struct owner *owner, enum gs_expo_type type) {
+	const struct series *series = change->series;
+	struct gs_mode mode = change->point->mode;
+	if (mode.kind != GS_MODE_DEFAULT)
+		return mode;
+	if (!is_push(store, owner))
+		return (struct gs_mode){.kind = GS_MODE_REPLACE};
+	if (series->pebble != NULL && !change->fresh)
+		return (struct gs_mode){
+		    .kind = GS_MODE_PEBBLE, .agg = series->pebble->agg, .window_ms = series->pebble->window_ms};
+	return (struct gs_mode){.kind = default_mode(type)};
+}
+
+/* The slice and the parts of a value for a pebble. */
+static enum gs_status prepare_pebble(
+    struct gs_store *store, struct change *change, const struct gs_mode *mode, int64_t time_ms, enum value_kind kind) {
+	struct pebble *pebble = change->series->pebble;
+	if (pebble == NULL || change->fresh || !pebble_is(pebble, mode)) {
+		pebble = change->pebble = pebble_new(store, mode);
+		if (pebble == NULL)
+			return GS_ENOMEM;
+	}
+	int64_t at = change->point->has_timestamp && change->point->timestamp_ms < time_ms ? change->point->timestamp_ms
+											   : time_ms;
+	int64_t now_slice = pebble_slice_of(pebble, time_ms);
+	change->slice = pebble_slice_of(pebble, at);
+	change->skip = now_slice - change->slice >= GS_LIMIT_PEBBLE_SLICES;
+	if (change->skip && change->pebble == NULL)
+		return GS_OK;
+	enum gs_status status = pebble_reserve(store, pebble, now_slice);
+	if (status != GS_OK || kind == KIND_SIMPLE)
+		return status;
+	const struct pebble_slice *slice = pebble_find(pebble, change->slice);
+	struct parts *parts = parts_of_point(store, change->point);
+	if (parts == NULL || slice == NULL) {
+		change->parts = parts;
+		return parts != NULL ? GS_OK : GS_ENOMEM;
+	}
+	change->parts = parts_merge(store, slice->value.parts, parts, kind);
+	parts_free(store, parts);
+	return change->parts != NULL ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status prepare_value(
+    struct gs_store *store, struct change *change, struct owner *owner, int64_t time_ms, enum gs_expo_type type) {
+	const struct series *series = change->series;
+	const struct batch_point *point = change->point;
+	enum value_kind kind = kind_of_type(type);
+	change->fresh =
+	    change->created || series->owner != owner || kind_of_type((enum gs_expo_type)series->type) != kind;
+	struct gs_mode mode = effective_mode(store, change, owner, type);
+	change->mode = mode.kind;
+	if (mode.kind == GS_MODE_PEBBLE)
+		return prepare_pebble(store, change, &mode, time_ms, kind);
+	change->fresh |= series->pebble != NULL; /* a pebble that is turned back starts anew */
+	if (mode.kind != GS_MODE_AGGREGATE && !change->fresh && point->has_timestamp && series->has_timestamp &&
+	    point->timestamp_ms < series->timestamp_ms) {
+		change->skip = true;
+		return GS_OK;
+	}
+	if (kind == KIND_SIMPLE)
+		return GS_OK;
+	change->parts = parts_of_point(store, point);
+	if (change->parts == NULL)
+		return GS_ENOMEM;
+	if (mode.kind != GS_MODE_AGGREGATE || change->fresh)
+		return GS_OK;
+	struct parts *merged = parts_merge(store, series->value.parts, change->parts, kind);
+	parts_free(store, change->parts);
+	change->parts = merged;
+	return merged != NULL ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status prepare_point(struct gs_store *store, const struct batch_point *point, struct owner *owner,
+    int64_t time_ms, enum gs_expo_type type) {
+	struct change *change = new_change(store);
+	if (change == NULL)
+		return GS_ENOMEM;
+	change->point = point;
+	change->series = series_find(store, point);
+	if (change->series == NULL) {
+		enum gs_status status = series_add(store, point, type, owner, &change->series);
+		if (status != GS_OK) {
+			store->nchanges--;
+			return status;
+		}
+		change->created = true;
+	}
+	return prepare_value(store, change, owner, time_ms, type);
+}
+
+/* A histogram of a scrape whose every part was dropped has nothing to say. */
+static bool is_empty(const struct batch_point *point) {
+	return point->samples == 0;
+}
+
+static enum gs_status prepare_family(struct gs_store *store, const struct batch_family *family, struct owner *owner,
+    int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
+	enum gs_expo_type type = family->type;
+	bool push = is_push(store, owner);
+	enum gs_status status = agree_type(store, family, push, &type, err);
+	if (status == GS_ECONFLICT && !push) {
+		for (const struct batch_point *point = family->first; point != NULL; point = point->next)
+			result->dropped_conflict += point->samples;
+		return GS_OK;
+	}
+	for (const struct batch_point *point = family->first; point != NULL && status == GS_OK; point = point->next) {
+		if (!is_empty(point))
+			status = prepare_point(store, point, owner, time_ms, type);
+	}
+	if (status == GS_ELIMIT)
+		return gs_error_set(
+		    err, status, family->first->line, 1, "the store is full: it holds %zu series", store->nseries);
+	return status;
+}
+
+enum gs_status apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+    struct gs_store_result *result, struct gs_error *err) {
+	store->nchanges = 0;
+	store->round++;
+	for (size_t i = 0; i < batch->norder; i++) {
+		const struct batch_family *family = batch->order[i];
+		if (family->first == NULL)
+			continue; /* a family without samples changes nothing */
+		enum gs_status status = prepare_family(store, family, owner, time_ms, result, err);
+		if (status != GS_OK)
+			return status;
+	}
+	return GS_OK;
+}
+
+void apply_abort(struct gs_store *store) {
+	for (size_t i = 0; i < store->nchanges; i++) {
+		struct change *change = &store->changes[i];
+		parts_free(store, change->parts);
+		pebble_free(store, change->pebble);
+	}
+	/* Backwards, so that families end as they were. */
+	for (size_t i = store->nchanges; i-- > 0;) {
+		if (store->changes[i].created)
+			series_remove(store, store->changes[i].series);
+	}
+	store->nchanges = 0;
+}
+
+static void commit_pebble(struct gs_store *store, struct change *change) {
+	struct series *series = change->series;
+	if (change->pebble != NULL) {
+		pebble_free(store, series->pebble);
+		series->pebble = change->pebble;
+	}
+	parts_free(store, series->value.parts);
+	series->value = (struct value){0};
+	pebble_add(store, series->pebble, change->slice, change->point->value, change->parts);
+}
+
+static void commit_plain(struct gs_store *store, struct change *change) {
+	struct series *series = change->series;
+	pebble_free(store, series->pebble);
+	series->pebble = NULL;
+	parts_free(store, series->value.parts);
+	series->value.parts = change->parts;
+	if (change->mode == GS_MODE_AGGREGATE && !change->fresh)
+		series->value.simple += change->point->value;
+	else
+		series->value.simple = change->point->value;
+}
+
+static void renew(struct series *series, struct owner *owner, int64_t time_ms) {
+	series_own(series, owner);
+	series->renewed_ms = time_ms;
+}
+
+static void commit_change(struct gs_store *store, struct change *change, struct owner *owner, int64_t time_ms,
+    struct gs_store_result *result) {
+	struct series *series = change->series;
+	const struct batch_point *point = change->point;
+	series->round = store->round;
+	if (change->skip && change->pebble == NULL) {
+		*(change->mode == GS_MODE_PEBBLE ? &result->dropped_late : &result->dropped_stale) += point->samples;
+		if (series->owner == owner)
+			renew(series, owner, time_ms); /* its value is dropped, but its source still has it */
+		return;
+	}
+	if (series->type != point->family->type && (point->family->typed || !is_push(store, owner)))
+		series_set_type(series, point->family->type);
+	if (change->mode == GS_MODE_PEBBLE)
+		commit_pebble(store, change);
+	else
+		commit_plain(store, change);
+	if (!change->created && series->owner != owner)
+		result->owner_conflicts++;
+	renew(series, owner, time_ms);
+	series->has_value = true;
+	series->has_timestamp = point->has_timestamp;
+	series->timestamp_ms = point->timestamp_ms;
+	result->samples += point->samples;
+	result->series_new += change->created;
+}
+
+/* The newest HELP that is not empty wins. Without memory the old one stays. */
+static void commit_help(struct gs_store *store, struct family *family, struct gs_str help) {
+	if (help.n == 0 || gs_str_eq(symbol_str(family->help), help))
+		return;
+	struct symbol *symbol = symbol_get(store, help);
+	if (symbol == NULL)
+		return;
+	symbol_put(store, family->help);
+	family->help = symbol;
+}
+
+/* What was stored without a type takes the type that a push gives the family. */
+static void commit_type(
+    const struct gs_store *store, struct family *family, const struct batch_family *pushed, const struct owner *owner) {
+	if (!is_push(store, owner) || !pushed->typed || pushed->type == GS_TYPE_UNTYPED ||
+	    family->types[GS_TYPE_UNTYPED] == 0)
+		return;
+	for (uint32_t i = 0; i < family->n; i++) {
+		if (family->series[i]->type == GS_TYPE_UNTYPED)
+			series_set_type(family->series[i], pushed->type);
+	}
+}
+
+/* DESIGN 3.1: the pushed family replaces the stored series that carry the same path labels. Scraped series belong to their
+ * groups and stay. */
+static void commit_family_mode(
+    struct gs_store *store, struct family *family, const struct gs_batch *batch, struct gs_store_result *result) {
+	for (uint32_t i = family->n; i-- > 0;) {
+		struct series *series = family->series[i];
+		if (series->round == store->round || !is_push(store, series->owner) ||
+		    !series_has_labels(series, batch->options.labels, batch->options.nlabels))
+			continue;
+		series_remove(store, series); /* the pushed ones keep the family alive */
+		result->series_gone++;
+	}
+}
+
+static bool is_mixed(const struct family *family) {
+	enum gs_expo_type type;
+	return !family_type(family, &type);
+}
+
+void apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+    struct gs_store_result *result) {
+	for (size_t i = 0; i < store->nchanges; i++)
+		commit_change(store, &store->changes[i], owner, time_ms, result);
+	store->nchanges = 0;
+	for (size_t i = 0; i < batch->norder; i++) {
+		const struct batch_family *pushed = batch->order[i];
+		struct family *family = pushed->first != NULL ? family_find(store, pushed->name) : NULL;
+		if (family == NULL)
+			continue;
+		commit_help(store, family, pushed->help);
+		commit_type(store, family, pushed, owner);
+		if (pushed->any_family_mode && is_push(store, owner))
+			commit_family_mode(store, family, batch, result);
+		result->type_conflicts += is_mixed(family);
+	}
+}

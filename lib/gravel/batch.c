@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gravel/gravel/batch.h"
+
+#include <assert.h>
+
+#include "batch_internal.h"
+#include "gravel/base/mem.h"
+
+/* Memory of one batch; the body itself is the caller's. A sample takes about 80 bytes and 32 a label. */
+#define BATCH_BYTES_MAX ((size_t)4 * 1024 * 1024 * 1024)
+
+struct gs_batch *gs_batch_new(void) {
+	struct gs_batch *batch = gs_alloc(sizeof(*batch));
+	if (batch == NULL)
+		return NULL;
+	gs_buf_init(&batch->key, (size_t)2 * GS_LIMIT_LINE);
+	batch->arena = gs_arena_new(BATCH_BYTES_MAX);
+	batch->families = gs_map_new(SIZE_MAX);
+	if (batch->arena == NULL || batch->families == NULL) {
+		gs_batch_free(batch);
+		return NULL;
+	}
+	return batch;
+}
+
+void gs_batch_free(struct gs_batch *batch) {
+	if (batch == NULL)
+		return;
+	gs_arena_free(batch->arena);
+	gs_map_free(batch->families);
+	gs_free(batch->order);
+	gs_free(batch->samples);
+	gs_free(batch->index);
+	gs_buf_free(&batch->key);
+	gs_free(batch);
+}
+
+void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options) {
+	assert(options->nlabels <= sizeof(batch->labels) / sizeof(batch->labels[0]));
+	gs_arena_clear(batch->arena);
+	for (size_t i = 0; i < batch->norder; i++)
+		gs_map_remove(batch->families, batch->order[i]->name);
+	batch->norder = 0;
+	batch->nsamples = 0;
+	batch->stats = (struct gs_batch_stats){0};
+	batch->body = (struct gs_str){0};
+	batch->options = *options;
+	if (batch->options.max_samples == 0)
+		batch->options.max_samples = GS_LIMIT_PUSH_SAMPLES;
+	for (size_t i = 0; i < options->nlabels; i++)
+		batch->labels[i] = options->labels[i];
+	batch->options.labels = batch->labels;
+}
+
+struct batch_family *batch_family_of(struct gs_batch *batch, struct gs_str name) {
+	struct batch_family *family = gs_map_get(batch->families, name);
+	if (family != NULL)
+		return family;
+	if (batch->norder == batch->cap_order) {
+		size_t cap = batch->cap_order != 0 ? batch->cap_order * 2 : 64;
+		struct batch_family **order = gs_realloc_array(batch->order, cap, sizeof(struct batch_family *));
+		if (order == NULL)
+			return NULL;
+		batch->order = order;
+		batch->cap_order = cap;
+	}
+	family = gs_arena_alloc(batch->arena, sizeof(*family));
+	if (family == NULL)
+		return NULL;
+	*family = (struct batch_family){.name = name};
+	family->tail = &family->first;
+	if (gs_map_put(batch->families, name, family) != GS_OK)
+		return NULL;
+	batch->order[batch->norder++] = family;
+	return family;
+}
+
+/* Slices of an event that do not stand in the body are the parser's and die with the event. */
+static bool keep(struct gs_batch *batch, struct gs_str *s) {
+	if (s->n == 0 || (s->p >= batch->body.p && s->p < batch->body.p + batch->body.n))
+		return true;
+	*s = gs_arena_dup(batch->arena, *s);
+	return s->p != NULL;
+}
+
+static struct raw_sample *new_sample(struct gs_batch *batch) {
+	if (batch->nsamples == batch->cap_samples) {
+		size_t cap = batch->cap_samples != 0 ? batch->cap_samples * 2 : 256;
+		struct raw_sample *samples = gs_realloc_array(batch->samples, cap, sizeof(*samples));
+		if (samples == NULL)
+			return NULL;
+		batch->samples = samples;
+		batch->cap_samples = cap;
+	}
+	struct raw_sample *sample = &batch->samples[batch->nsamples++];
+	*sample = (struct raw_sample){.mode = batch->options.mode};
+	return sample;
+}
+
+/* Copy the labels of the event without clearmode and without empty ones, which Prometheus takes for absent. */
+static enum gs_status take_labels(
+    struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample, struct gs_error *err) {
+	sample->labels = gs_arena_alloc(batch->arena, event->nlabels * sizeof(struct gs_label) + 1);
+	if (sample->labels == NULL)
+		return GS_ENOMEM;
+	for (size_t i = 0; i < event->nlabels; i++) {
+		struct gs_label label = event->labels[i];
+		if (gs_str_eq(label.name, GS_STR("clearmode"))) {
+			enum gs_status status = gs_mode_parse(label.value, &sample->mode, err);
+			if (status != GS_OK) {
+				if (err != NULL)
+					err->line = event->line;
+				return status;
+			}
+			continue;
+		}
+		if (gs_str_eq(label.name, GS_STR("__name__")))
+			return gs_error_set(err, GS_EINVAL, event->line, 1,
+			    "label \"__name__\" is reserved for the name of the metric");
+		if (label.value.n == 0)
+			continue;
+		if (!keep(batch, &label.name) || !keep(batch, &label.value))
+			return GS_ENOMEM;
+		sample->labels[sample->nlabels++] = label;
+	}
+	return GS_OK;
+}
+
+static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
+	if (batch->stats.samples >= batch->options.max_samples)
+		return gs_error_set(
+		    err, GS_ELIMIT, event->line, 1, "more than %zu samples", batch->options.max_samples);
+	batch->stats.samples++;
+	struct raw_sample *sample = new_sample(batch);
+	if (sample == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = take_labels(batch, event, sample, err);
+	if (status == GS_EINVAL && batch->options.lenient) {
+		batch->nsamples--;
+		batch->stats.dropped++;
+		return GS_OK;
+	}
+	if (status != GS_OK)
+		return status;
+	sample->name = event->name;
+	sample->line = event->line;
+	sample->value = event->value;
+	sample->has_timestamp = event->has_timestamp;
+	sample->timestamp_ms = event->timestamp_ms;
+	return keep(batch, &sample->name) ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status take_meta(struct gs_batch *batch, struct gs_expo_event *event, struct gs_error *err) {
+	if (!keep(batch, &event->name) || !keep(batch, &event->text))
+		return GS_ENOMEM;
+	struct batch_family *family = batch_family_of(batch, event->name);
+	if (family == NULL)
+		return GS_ENOMEM;
+	if (event->kind == GS_EXPO_HELP && event->text.n != 0)
+		family->help = event->text;
+	if (event->kind != GS_EXPO_TYPE)
+		return GS_OK;
+	if (family->typed && family->type != event->type && !batch->options.lenient)
+		return gs_error_set(err, GS_EINVAL, event->line, 1, "second TYPE of \"%.*s\": %s after %s",
+		    GS_FMT(event->name), gs_expo_type_name(event->type), gs_expo_type_name(family->type));
+	if (!family->typed)
+		family->type = event->type;
+	family->typed = true;
+	return GS_OK;
+}
+
+enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct gs_str help, double value) {
+	struct batch_family *family = batch_family_of(batch, name);
+	struct raw_sample *sample = family != NULL ? new_sample(batch) : NULL;
+	if (sample == NULL)
+		return GS_ENOMEM;
+	family->type = GS_TYPE_GAUGE;
+	family->typed = true;
+	family->help = help;
+	sample->name = name;
+	sample->value = value;
+	return GS_OK;
+}
+
+enum gs_status gs_batch_read(
+    struct gs_batch *batch, struct gs_expo_parser *parser, struct gs_str body, struct gs_error *err) {
+	struct gs_expo_event event = {0};
+	gs_expo_begin(parser, body);
+	batch->body = body;
+	for (;;) {
+		enum gs_status status = gs_expo_next(parser, &event, err);
+		if (status == GS_OK && event.kind == GS_EXPO_END)
+			break;
+		if (status == GS_OK && event.kind == GS_EXPO_SAMPLE)
+			status = take_sample(batch, &event, err);
+		else if (status == GS_OK)
+			status = take_meta(batch, &event, err);
+		if (status != GS_OK)
+			return status;
+	}
+	return batch_resolve(batch, err);
+}
+
+struct gs_batch_stats gs_batch_stats(const struct gs_batch *batch) {
+	return batch->stats;
+}

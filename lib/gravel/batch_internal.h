@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_LIB_BATCH_INTERNAL_H
+#define GRAVEL_LIB_BATCH_INTERNAL_H
+
+#include "gravel/base/arena.h"
+#include "gravel/base/map.h"
+#include "gravel/gravel/batch.h"
+
+/* What a value consists of. */
+enum value_kind {
+	KIND_SIMPLE,
+	KIND_HISTOGRAM, /* buckets by "le", sum, count */
+	KIND_SUMMARY, /* quantiles by "quantile", sum, count */
+};
+
+static inline enum value_kind kind_of_type(enum gs_expo_type type) {
+	if (type == GS_TYPE_HISTOGRAM || type == GS_TYPE_GAUGEHISTOGRAM)
+		return KIND_HISTOGRAM;
+	return type == GS_TYPE_SUMMARY ? KIND_SUMMARY : KIND_SIMPLE;
+}
+
+/* Suffixes of the parts of a type; index 2 and 3 are sum and count. */
+enum part_suffix { SUFFIX_NONE, SUFFIX_BUCKET, SUFFIX_SUM, SUFFIX_COUNT, SUFFIXES };
+
+/** gs_part_suffix(type, suffix): "_bucket", "_sum", "_gsum", ... */
+struct gs_str gs_part_suffix(enum gs_expo_type type, enum part_suffix suffix);
+
+struct batch_family {
+	struct gs_str name;
+	struct gs_str help;
+	enum gs_expo_type type;
+	bool typed; /* a TYPE line named it */
+	struct batch_point *first;
+	struct batch_point **tail;
+	size_t npoints;
+	bool any_family_mode; /* a point has clearmode family */
+};
+
+/* One bucket or quantile. */
+struct batch_part {
+	double at;
+	double value;
+	struct gs_str text; /* of le or quantile, as written */
+	uint32_t line;
+};
+
+/* One series of the batch with its value. */
+struct batch_point {
+	struct batch_point *next; /* of its family */
+	struct batch_family *family;
+	struct gs_label *labels; /* sorted by name, no clearmode, no le or quantile of a part */
+	uint32_t nlabels;
+	uint32_t line;
+	uint64_t hash; /* of family name and labels (gs_hash) */
+	struct gs_mode mode;
+	int64_t timestamp_ms;
+	bool has_timestamp;
+	bool has_sum;
+	bool has_count;
+	uint32_t samples; /* lines that made it */
+	uint32_t nparts;
+	uint32_t cap_parts;
+	struct batch_part *parts; /* sorted by at */
+	double value; /* of a simple one */
+	double sum;
+	double count;
+};
+
+/* A sample line as parsed; its family is not known before every TYPE line was seen. */
+struct raw_sample {
+	struct gs_str name;
+	struct gs_label *labels; /* distinct, not sorted, no clearmode */
+	uint32_t nlabels;
+	uint32_t line;
+	struct gs_mode mode;
+	double value;
+	int64_t timestamp_ms;
+	bool has_timestamp;
+};
+
+struct gs_batch {
+	struct gs_arena *arena;
+	struct gs_map *families; /* name -> batch_family */
+	struct gs_batch_options options;
+	struct gs_label labels[64]; /* of the options, sorted by name */
+	struct gs_batch_stats stats;
+	struct gs_str body;
+	struct batch_family **order; /* families in the order in which they were first named */
+	size_t norder;
+	size_t cap_order;
+	struct raw_sample *samples; /* until they are resolved */
+	size_t nsamples;
+	size_t cap_samples;
+	struct batch_point **index; /* points by hash: open addressing, a power of two */
+	size_t cap_index;
+	struct gs_buf key; /* scratch of the hash */
+};
+
+/** batch_family_of(batch, name): Find or add the family; NULL when out of memory. */
+struct batch_family *batch_family_of(struct gs_batch *batch, struct gs_str name);
+
+/** batch_resolve(batch, err): Turn the raw samples into points of families. */
+GS_MUST_USE enum gs_status batch_resolve(struct gs_batch *batch, struct gs_error *err);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scraped groups: DESIGN 3.3. And what leaves by itself. */
+#include "gravel/base/mem.h"
+#include "store_internal.h"
+
+#define FORGET_STALE_MS (3600 * 1000)
+#define KEY_MAX ((size_t)3 * 65536)
+
+/* The text of a key, in ${buf}. */
+static struct gs_str key_text(struct gs_buf *buf, const struct gs_group_key *key) {
+	gs_buf_str(buf, key->publisher);
+	gs_buf_char(buf, '\xff');
+	gs_buf_str(buf, key->job);
+	gs_buf_char(buf, '\xff');
+	gs_buf_str(buf, key->instance);
+	return gs_buf_slice(buf);
+}
+
+static struct group *new_group(struct gs_store *store, const struct gs_group_key *key, struct gs_str text) {
+	struct group *group = store_alloc(store, sizeof(*group) + text.n);
+	if (group == NULL)
+		return NULL;
+	char *p = (char *)(group + 1);
+	memcpy(p, text.p, text.n);
+	group->key = gs_str_make(p, text.n);
+	group->names.publisher = gs_str_make(p, key->publisher.n);
+	group->names.job = gs_str_make(p + key->publisher.n + 1, key->job.n);
+	group->names.instance = gs_str_make(p + key->publisher.n + 1 + key->job.n + 1, key->instance.n);
+	group->time_ms = INT64_MIN;
+	return group;
+}
+
+/* Find the group, or make one that is not in the map yet. */
+static enum gs_status find_group(
+    struct gs_store *store, const struct gs_group_key *key, struct group **ret, bool *ret_new) {
+	struct gs_buf buf;
+	gs_buf_init(&buf, KEY_MAX);
+	struct gs_str text = key_text(&buf, key);
+	enum gs_status status = buf.status;
+	if (status == GS_OK) {
+		*ret = gs_map_get(store->groups, text);
+		*ret_new = *ret == NULL;
+		if (*ret == NULL && gs_map_count(store->groups) >= store->options.max_groups)
+			status = GS_ELIMIT;
+		else if (*ret == NULL && (*ret = new_group(store, key, text)) == NULL)
+			status = GS_ENOMEM;
+	}
+	gs_buf_free(&buf);
+	return status;
+}
+
+/* The series of the owner that the last apply did not renew leave. They stand first in its list: renewed ones moved to the end. */
+static size_t remove_not_renewed(struct gs_store *store, struct owner *owner) {
+	size_t gone = 0;
+	while (owner->first != NULL && owner->first->round != store->round) {
+		series_remove(store, owner->first);
+		gone++;
+	}
+	return gone;
+}
+
+static enum gs_status replace_owned(struct gs_store *store, struct owner *owner, const struct gs_batch *batch,
+    int64_t time_ms, struct gs_store_result *ret) {
+	enum gs_status status = apply_prepare(store, batch, owner, time_ms, ret, NULL);
+	if (status != GS_OK) {
+		apply_abort(store);
+		return status;
+	}
+	apply_commit(store, batch, owner, time_ms, ret);
+	ret->series_gone += remove_not_renewed(store, owner);
+	return GS_OK;
+}
+
+enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info, const struct gs_batch *batch,
+    int64_t now_ms, struct gs_store_result *ret) {
+	struct group *group = NULL;
+	bool is_new = false;
+	*ret = (struct gs_store_result){0};
+	if (store->options.max_age_ms != 0 && now_ms - info->time_ms > store->options.max_age_ms)
+		return GS_ESTALE;
+	enum gs_status status = find_group(store, &info->key, &group, &is_new);
+	if (status != GS_OK)
+		return status;
+	if (info->time_ms <= group->time_ms)
+		return GS_ECONFLICT;
+	if (is_new)
+		status = gs_map_put(store->groups, group->key, group);
+	if (status == GS_OK)
+		status = replace_owned(store, &group->owner, batch, info->time_ms, ret);
+	if (status != GS_OK) {
+		if (is_new) {
+			gs_map_remove(store->groups, group->key);
+			store_release(store, group, sizeof(*group) + group->key.n);
+		}
+		return status;
+	}
+	group->time_ms = info->time_ms;
+	group->interval_ms = info->interval_ms;
+	store->nstale -= group->stale;
+	group->stale = false;
+	return GS_OK;
+}
+
+enum gs_status gs_store_own(struct gs_store *store, const struct gs_batch *batch, int64_t now_ms) {
+	struct gs_store_result result = {0};
+	return replace_owned(store, &store->own, batch, now_ms, &result);
+}
+
+/* DESIGN 3.3: no accepted scrape for max_age or three intervals, whichever is larger. */
+static int64_t patience(const struct gs_store *store, const struct group *group) {
+	int64_t three = 3 * group->interval_ms;
+	return store->options.max_age_ms > three ? store->options.max_age_ms : three;
+}
+
+static size_t expire_groups(struct gs_store *store, int64_t now_ms) {
+	size_t cursor = 0, went_stale = 0;
+	struct group *group;
+	while ((group = gs_map_next(store->groups, &cursor, NULL)) != NULL) {
+		int64_t age = now_ms - group->time_ms;
+		if (!group->stale && age > patience(store, group)) {
+			while (group->owner.first != NULL)
+				series_remove(store, group->owner.first);
+			group->stale = true;
+			store->nstale++;
+			went_stale++;
+		}
+		if (group->stale && age > patience(store, group) + FORGET_STALE_MS) {
+			gs_map_remove(store->groups, group->key);
+			store_release(store, group, sizeof(*group) + group->key.n);
+			store->nstale--;
+		}
+	}
+	return went_stale;
+}
+
+void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
+	*ret_stale = expire_groups(store, now_ms);
+	*ret_expired = 0;
+	/* The list of the pushed is in order of their last push. */
+	while (store->options.expiration_ms != 0 && store->pushed.first != NULL &&
+	       now_ms - store->pushed.first->renewed_ms > store->options.expiration_ms) {
+		series_remove(store, store->pushed.first);
+		(*ret_expired)++;
+	}
+}
+
+bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret) {
+	const struct group *group = gs_map_next(store->groups, cursor, NULL);
+	if (group == NULL)
+		return false;
+	*ret = (struct gs_group_view){
+	    .key = group->names,
+	    .time_ms = group->time_ms,
+	    .interval_ms = group->interval_ms,
+	    .series = group->owner.count,
+	    .stale = group->stale,
+	};
+	return true;
+}

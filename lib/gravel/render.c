@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_internal.h"
+
+/* Labels of the longest series: those of the sample and those that a batch sets. */
+#define RENDER_LABELS_MAX 256
+
+struct view {
+	struct gs_str name;
+	const struct gs_label *labels;
+	size_t nlabels;
+	enum gs_expo_type type;
+	const struct value *value;
+};
+
+static void write_simple(struct gs_buf *out, const struct view *view) {
+	gs_expo_write_sample(out, view->name, GS_STR(""), view->labels, view->nlabels, NULL, view->value->simple);
+}
+
+static void write_bounds(struct gs_buf *out, const struct view *view) {
+	bool summary = kind_of_type(view->type) == KIND_SUMMARY;
+	struct gs_str suffix = summary ? GS_STR("") : gs_part_suffix(view->type, SUFFIX_BUCKET);
+	const struct parts *parts = view->value->parts;
+	for (uint32_t i = 0; i < parts->layout->n; i++) {
+		struct gs_label bound = {
+		    .name = summary ? GS_STR("quantile") : GS_STR("le"), .value = parts->layout->text[i]};
+		gs_expo_write_sample(out, view->name, suffix, view->labels, view->nlabels, &bound, parts->v[i]);
+	}
+}
+
+static void write_sum(struct gs_buf *out, const struct view *view) {
+	if (view->value->parts->has_sum)
+		gs_expo_write_sample(out, view->name, gs_part_suffix(view->type, SUFFIX_SUM), view->labels,
+		    view->nlabels, NULL, view->value->parts->sum);
+}
+
+static void write_count(struct gs_buf *out, const struct view *view) {
+	if (view->value->parts->has_count)
+		gs_expo_write_sample(out, view->name, gs_part_suffix(view->type, SUFFIX_COUNT), view->labels,
+		    view->nlabels, NULL, view->value->parts->count);
+}
+
+/* Which lines of a series: all of them, or in a family of several types those of one metric name at a time, because a name must stand
+ * together. */
+enum pass { PASS_ALL, PASS_NAME, PASS_BUCKET, PASS_SUM, PASS_COUNT, PASSES };
+
+static void write_pass(struct gs_buf *out, const struct view *view, enum pass pass) {
+	bool simple = kind_of_type(view->type) == KIND_SIMPLE;
+	enum pass bounds = kind_of_type(view->type) == KIND_SUMMARY ? PASS_NAME : PASS_BUCKET;
+	if (simple) {
+		if (pass == PASS_ALL || pass == PASS_NAME)
+			write_simple(out, view);
+		return;
+	}
+	if (pass == PASS_ALL || pass == bounds)
+		write_bounds(out, view);
+	if (pass == PASS_ALL || pass == PASS_SUM)
+		write_sum(out, view);
+	if (pass == PASS_ALL || pass == PASS_COUNT)
+		write_count(out, view);
+}
+
+static void write_series(
+    struct gs_store *store, struct gs_buf *out, const struct series *series, int64_t now_ms, enum pass pass) {
+	struct gs_label labels[RENDER_LABELS_MAX];
+	struct value read = {0};
+	enum gs_expo_type type = (enum gs_expo_type)series->type;
+	for (unsigned i = 0; i < series->nlabels; i++)
+		labels[i] = (struct gs_label){symbol_str(series->labels[2 * i]), symbol_str(series->labels[2 * i + 1])};
+	struct view view = {
+	    .name = symbol_str(series->family->name),
+	    .labels = labels,
+	    .nlabels = series->nlabels,
+	    .type = type,
+	    .value = &series->value,
+	};
+	if (series->pebble != NULL) {
+		if (!pebble_read(store, series->pebble, kind_of_type(type), now_ms, &read))
+			return;
+		view.value = &read;
+	}
+	write_pass(out, &view, pass);
+	parts_free(store, read.parts);
+}
+
+/* Text 0.0.4 knows fewer types than we store. */
+static enum gs_expo_type text_type(enum gs_expo_type type) {
+	switch (type) {
+	case GS_TYPE_INFO:
+	case GS_TYPE_STATESET:
+		return GS_TYPE_GAUGE;
+	case GS_TYPE_GAUGEHISTOGRAM:
+		return GS_TYPE_UNTYPED;
+	case GS_TYPE_UNTYPED:
+	case GS_TYPE_COUNTER:
+	case GS_TYPE_GAUGE:
+	case GS_TYPE_HISTOGRAM:
+	case GS_TYPE_SUMMARY:
+		break;
+	}
+	return type;
+}
+
+static void write_family(struct gs_store *store, struct family *family, int64_t now_ms, struct gs_buf *out) {
+	enum gs_expo_type type = GS_TYPE_UNTYPED;
+	bool one = family_type(family, &type);
+	family_sort(family);
+	size_t start = out->n;
+	gs_expo_write_meta(
+	    out, symbol_str(family->name), one ? text_type(type) : GS_TYPE_UNTYPED, symbol_str(family->help));
+	size_t meta = out->n;
+	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
+		for (uint32_t i = 0; i < family->n; i++)
+			write_series(store, out, family->series[i], now_ms, pass);
+		if (one)
+			break;
+	}
+	if (out->n == meta && out->status == GS_OK)
+		out->n = start; /* every pebble is empty: no family without samples */
+}
+
+bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_buf *out) {
+	store_sort(store);
+	size_t low = 0, high = store->norder;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (gs_str_cmp(symbol_str(store->order[middle]->name), *after) > 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (low == store->norder)
+		return false;
+	write_family(store, store->order[low], now_ms, out);
+	*after = symbol_str(store->order[low]->name);
+	return true;
+}
+
+bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_buf *out) {
+	struct family *family = family_find(store, name);
+	if (family == NULL)
+		return false;
+	write_family(store, family, now_ms, out);
+	return true;
+}

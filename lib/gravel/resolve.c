@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second half of reading a batch: raw samples become points of families, the parts of histograms and summaries are put together, and
+ * what no exposition may hold (duplicates, broken histograms) is found. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "batch_internal.h"
+#include "gravel/base/hash.h"
+#include "gravel/base/mem.h"
+#include "gravel/base/num.h"
+
+#define POINT_LABELS_MAX (GS_LIMIT_LABELS + 64)
+
+/* What one name means: found once for a run of samples that share it. */
+struct meaning {
+	struct gs_str name;
+	struct batch_family *family;
+	enum part_suffix suffix;
+	bool clash; /* a family of its own, and a part of another one too */
+};
+
+struct gs_str gs_part_suffix(enum gs_expo_type type, enum part_suffix suffix) {
+	bool gauge = type == GS_TYPE_GAUGEHISTOGRAM;
+	switch (suffix) {
+	case SUFFIX_BUCKET:
+		return GS_STR("_bucket");
+	case SUFFIX_SUM:
+		return gauge ? GS_STR("_gsum") : GS_STR("_sum");
+	case SUFFIX_COUNT:
+		return gauge ? GS_STR("_gcount") : GS_STR("_count");
+	case SUFFIX_NONE:
+	case SUFFIXES:
+		break;
+	}
+	return (struct gs_str){0};
+}
+
+/* Whether ${name} is a part of a typed family with parts; says which. */
+static bool find_part(const struct gs_batch *batch, struct gs_str name, struct meaning *ret) {
+	static const enum gs_expo_type types[] = {GS_TYPE_HISTOGRAM, GS_TYPE_SUMMARY, GS_TYPE_GAUGEHISTOGRAM};
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+		for (enum part_suffix s = SUFFIX_BUCKET; s < SUFFIXES; s++) {
+			struct gs_str suffix = gs_part_suffix(types[t], s);
+			if (!gs_str_ends(name, suffix) || (types[t] == GS_TYPE_SUMMARY && s == SUFFIX_BUCKET))
+				continue;
+			struct batch_family *family =
+			    gs_map_get(batch->families, gs_str_make(name.p, name.n - suffix.n));
+			if (family != NULL && family->typed && family->type == types[t]) {
+				ret->family = family;
+				ret->suffix = s;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static enum gs_status find_meaning(struct gs_batch *batch, struct gs_str name, struct meaning *ret) {
+	if (ret->family != NULL && gs_str_eq(ret->name, name))
+		return GS_OK;
+	*ret = (struct meaning){.name = name};
+	bool part = find_part(batch, name, ret);
+	const struct batch_family *own = gs_map_get(batch->families, name);
+	ret->clash = part && own != NULL && own->typed;
+	if (part)
+		return GS_OK;
+	ret->family = batch_family_of(batch, name);
+	return ret->family != NULL ? GS_OK : GS_ENOMEM;
+}
+
+static struct gs_label *find_label(struct gs_label *labels, size_t n, struct gs_str name) {
+	for (size_t i = 0; i < n; i++) {
+		if (gs_str_eq(labels[i].name, name))
+			return &labels[i];
+	}
+	return NULL;
+}
+
+/* Set the labels of the options on labels[0..*n), by the rule for conflicts. */
+static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels, size_t *n) {
+	for (size_t i = 0; i < batch->options.nlabels; i++) {
+		struct gs_label set = batch->options.labels[i];
+		struct gs_label *old = find_label(labels, *n, set.name);
+		if (old != NULL && batch->options.rule == GS_LABELS_HONOR)
+			continue;
+		if (old != NULL && batch->options.rule == GS_LABELS_EXPORT && set.value.n != 0) {
+			/* As Prometheus: exported_ is put in front until the name is free. */
+			struct gs_str name = old->name;
+			while (find_label(labels, *n, name) != NULL ||
+			       find_label(batch->labels, batch->options.nlabels, name) != NULL) {
+				char *p = gs_arena_alloc(batch->arena, name.n + 9);
+				if (p == NULL)
+					return GS_ENOMEM;
+				memcpy(p, "exported_", 9);
+				memcpy(p + 9, name.p, name.n);
+				name = gs_str_make(p, name.n + 9);
+			}
+			old->name = name;
+			old = NULL;
+		}
+		if (old == NULL && set.value.n != 0)
+			labels[(*n)++] = set;
+		else if (old != NULL && set.value.n != 0)
+			*old = set;
+		else if (old != NULL)
+			*old = labels[--*n];
+	}
+	return GS_OK;
+}
+
+static void sort_labels(struct gs_label *labels, size_t n) {
+	for (size_t i = 1; i < n; i++) {
+		struct gs_label label = labels[i];
+		size_t at = i;
+		for (; at > 0 && gs_str_cmp(labels[at - 1].name, label.name) > 0; at--)
+			labels[at] = labels[at - 1];
+		labels[at] = label;
+	}
+}
+
+/* The labels of the point that the sample belongs to, and, cut off from them, the one that names its part. */
+static enum gs_status point_labels(struct gs_batch *batch, const struct raw_sample *sample, struct gs_str part_name,
+    struct gs_label *labels, size_t *ret_n, struct gs_str *ret_part) {
+	size_t n = 0;
+	*ret_part = (struct gs_str){0};
+	for (size_t i = 0; i < sample->nlabels; i++) {
+		if (part_name.n != 0 && gs_str_eq(sample->labels[i].name, part_name))
+			*ret_part = sample->labels[i].value;
+		else
+			labels[n++] = sample->labels[i];
+	}
+	enum gs_status status = set_labels(batch, labels, &n);
+	sort_labels(labels, n);
+	*ret_n = n;
+	return status;
+}
+
+static uint64_t hash_point(struct gs_batch *batch, struct gs_str family, const struct gs_label *labels, size_t n) {
+	struct gs_buf *key = &batch->key;
+	gs_buf_clear(key);
+	gs_buf_str(key, family);
+	for (size_t i = 0; i < n; i++) {
+		gs_buf_char(key, '\xff');
+		gs_buf_str(key, labels[i].name);
+		gs_buf_char(key, '\xff');
+		gs_buf_str(key, labels[i].value);
+	}
+	/* A key that does not fit hashes as what fits of it: equality is decided by the labels. */
+	return gs_hash(gs_buf_slice(key));
+}
+
+static bool same_labels(const struct batch_point *point, const struct gs_label *labels, size_t n) {
+	if (point->nlabels != n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!gs_str_eq(point->labels[i].name, labels[i].name) ||
+		    !gs_str_eq(point->labels[i].value, labels[i].value))
+			return false;
+	}
+	return true;
+}
+
+/* Find the point, or add it; *ret_new says which. */
+static struct batch_point *point_of(
+    struct gs_batch *batch, struct batch_family *family, const struct gs_label *labels, size_t n, bool *ret_new) {
+	uint64_t hash = hash_point(batch, family->name, labels, n);
+	size_t i = hash & (batch->cap_index - 1);
+	for (; batch->index[i] != NULL; i = (i + 1) & (batch->cap_index - 1)) {
+		struct batch_point *point = batch->index[i];
+		if (point->hash == hash && point->family == family && same_labels(point, labels, n)) {
+			*ret_new = false;
+			return point;
+		}
+	}
+	struct batch_point *point = gs_arena_alloc(batch->arena, sizeof(*point));
+	struct gs_label *copy = gs_arena_alloc(batch->arena, n * sizeof(*copy) + 1);
+	if (point == NULL || copy == NULL)
+		return NULL;
+	for (size_t l = 0; l < n; l++)
+		copy[l] = labels[l];
+	*point = (struct batch_point){.family = family, .labels = copy, .nlabels = (uint32_t)n, .hash = hash};
+	batch->index[i] = point;
+	*family->tail = point;
+	family->tail = &point->next;
+	family->npoints++;
+	batch->stats.points++;
+	*ret_new = true;
+	return point;
+}
+
+static enum gs_status duplicate(const struct raw_sample *sample, struct gs_error *err) {
+	return gs_error_set(err, GS_EINVAL, sample->line, 1, "duplicate series of \"%.*s\"", GS_FMT(sample->name));
+}
+
+static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
+    struct gs_str text, struct gs_error *err) {
+	double at = 0;
+	if (text.n == 0 || gs_num_parse_double(text, &at) != GS_OK || isnan(at))
+		return gs_error_set(err, GS_EINVAL, sample->line, 1, "\"%.*s\" needs a label \"%s\" with a number",
+		    GS_FMT(sample->name), kind_of_type(point->family->type) == KIND_SUMMARY ? "quantile" : "le");
+	if (point->nparts >= GS_LIMIT_BUCKETS)
+		return gs_error_set(err, GS_ELIMIT, sample->line, 1, "more than %d buckets", GS_LIMIT_BUCKETS);
+	if (point->nparts == point->cap_parts) {
+		uint32_t cap = point->cap_parts != 0 ? point->cap_parts * 2 : 16;
+		struct batch_part *parts = gs_arena_alloc(batch->arena, cap * sizeof(*parts));
+		if (parts == NULL)
+			return GS_ENOMEM;
+		if (point->nparts != 0)
+			memcpy(parts, point->parts, point->nparts * sizeof(*parts));
+		point->parts = parts;
+		point->cap_parts = cap;
+	}
+	/* Keep them sorted: they nearly always come so. */
+	uint32_t i = point->nparts;
+	while (i > 0 && point->parts[i - 1].at > at)
+		i--;
+	if (i > 0 && point->parts[i - 1].at == at)
+		return duplicate(sample, err);
+	memmove(point->parts + i + 1, point->parts + i, (point->nparts - i) * sizeof(*point->parts));
+	point->parts[i] = (struct batch_part){.at = at, .value = sample->value, .text = text, .line = sample->line};
+	point->nparts++;
+	return GS_OK;
+}
+
+/* Put the value of the sample into its point. */
+static enum gs_status fill(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
+    enum part_suffix suffix, struct gs_str part, bool is_new, struct gs_error *err) {
+	enum value_kind kind = kind_of_type(point->family->type);
+	if (kind == KIND_SIMPLE) {
+		if (!is_new)
+			return duplicate(sample, err);
+		point->value = sample->value;
+		return GS_OK;
+	}
+	switch (suffix) {
+	case SUFFIX_SUM:
+		if (point->has_sum)
+			return duplicate(sample, err);
+		point->has_sum = true;
+		point->sum = sample->value;
+		return GS_OK;
+	case SUFFIX_COUNT:
+		if (point->has_count)
+			return duplicate(sample, err);
+		point->has_count = true;
+		point->count = sample->value;
+		return GS_OK;
+	case SUFFIX_NONE:
+		if (kind == KIND_HISTOGRAM)
+			return gs_error_set(err, GS_EINVAL, sample->line, 1,
+			    "\"%.*s\" is a histogram: its samples are named _bucket, _sum and _count",
+			    GS_FMT(sample->name));
+		return add_part(batch, point, sample, part, err);
+	case SUFFIX_BUCKET:
+	case SUFFIXES:
+		break;
+	}
+	return add_part(batch, point, sample, part, err);
+}
+
+static bool same_mode(const struct gs_mode *a, const struct gs_mode *b) {
+	return a->kind == b->kind && (a->kind != GS_MODE_PEBBLE || (a->agg == b->agg && a->window_ms == b->window_ms));
+}
+
+static enum gs_status resolve_sample(
+    struct gs_batch *batch, const struct raw_sample *sample, struct meaning *meaning, struct gs_error *err) {
+	struct gs_label labels[POINT_LABELS_MAX];
+	struct gs_str part;
+	size_t n = 0;
+	bool is_new = false;
+	enum gs_status status = find_meaning(batch, sample->name, meaning);
+	if (status != GS_OK)
+		return status;
+	if (meaning->clash)
+		return gs_error_set(err, GS_EINVAL, sample->line, 1,
+		    "\"%.*s\" is a part of \"%.*s\" and has a TYPE of its own", GS_FMT(sample->name),
+		    GS_FMT(meaning->family->name));
+	enum value_kind kind = kind_of_type(meaning->family->type);
+	struct gs_str part_name = {0};
+	if (kind == KIND_HISTOGRAM && meaning->suffix == SUFFIX_BUCKET)
+		part_name = GS_STR("le");
+	else if (kind == KIND_SUMMARY && meaning->suffix == SUFFIX_NONE)
+		part_name = GS_STR("quantile");
+	status = point_labels(batch, sample, part_name, labels, &n, &part);
+	if (status != GS_OK)
+		return status;
+	struct batch_point *point = point_of(batch, meaning->family, labels, n, &is_new);
+	if (point == NULL)
+		return GS_ENOMEM;
+	if (is_new) {
+		point->mode = sample->mode;
+		point->line = sample->line;
+		point->has_timestamp = sample->has_timestamp;
+		point->timestamp_ms = sample->timestamp_ms;
+	}
+	status = fill(batch, point, sample, meaning->suffix, part, is_new, err);
+	if (status != GS_OK)
+		return status;
+	if (!same_mode(&point->mode, &sample->mode))
+		return gs_error_set(err, GS_EINVAL, sample->line, 1, "the parts of \"%.*s\" name different clearmodes",
+		    GS_FMT(meaning->family->name));
+	point->samples++;
+	meaning->family->any_family_mode |= sample->mode.kind == GS_MODE_FAMILY;
+	return GS_OK;
+}
+
+/* A histogram without +Inf gets it from its count and the other way round; then it must be cumulative. */
+static enum gs_status finish_histogram(struct gs_batch *batch, struct batch_point *point, struct gs_error *err) {
+	struct gs_str name = point->family->name;
+	bool has_inf =
+	    point->nparts != 0 && isinf(point->parts[point->nparts - 1].at) && point->parts[point->nparts - 1].at > 0;
+	if (!has_inf && point->has_count && !batch->options.lenient) {
+		struct raw_sample inf = {.name = name, .value = point->count, .line = point->line};
+		enum gs_status status = add_part(batch, point, &inf, GS_STR("+Inf"), err);
+		if (status != GS_OK)
+			return status;
+	} else if (has_inf && !point->has_count && !batch->options.lenient) {
+		point->has_count = true;
+		point->count = point->parts[point->nparts - 1].value;
+	}
+	if (batch->options.lenient)
+		return GS_OK; /* served as the target wrote it */
+	if (point->nparts == 0)
+		return gs_error_set(err, GS_EINVAL, point->line, 1,
+		    "histogram \"%.*s\" has neither +Inf bucket nor _count", GS_FMT(name));
+	for (uint32_t i = 0; i < point->nparts; i++) {
+		double below = i != 0 ? point->parts[i - 1].value : 0;
+		if (!(point->parts[i].value >= below))
+			return gs_error_set(err, GS_EINVAL, point->parts[i].line, 1,
+			    "histogram \"%.*s\": bucket le=\"%.*s\" is below the one before it; buckets are cumulative",
+			    GS_FMT(name), GS_FMT(point->parts[i].text));
+	}
+	if (point->parts[point->nparts - 1].value != point->count)
+		return gs_error_set(err, GS_EINVAL, point->line, 1,
+		    "histogram \"%.*s\": _count differs from the +Inf bucket", GS_FMT(name));
+	return GS_OK;
+}
+
+static enum gs_status finish_points(struct gs_batch *batch, struct gs_error *err) {
+	for (size_t i = 0; i < batch->norder; i++) {
+		const struct batch_family *family = batch->order[i];
+		if (kind_of_type(family->type) != KIND_HISTOGRAM)
+			continue;
+		for (struct batch_point *point = family->first; point != NULL; point = point->next) {
+			enum gs_status status = finish_histogram(batch, point, err);
+			if (status != GS_OK)
+				return status;
+		}
+	}
+	return GS_OK;
+}
+
+static enum gs_status make_index(struct gs_batch *batch) {
+	size_t cap = 64;
+	while (cap < batch->nsamples * 2)
+		cap *= 2;
+	if (cap > batch->cap_index) {
+		struct batch_point **index = gs_realloc_array(batch->index, cap, sizeof(struct batch_point *));
+		if (index == NULL)
+			return GS_ENOMEM;
+		batch->index = index;
+		batch->cap_index = cap;
+	}
+	memset(batch->index, 0, batch->cap_index * sizeof(struct batch_point *));
+	return GS_OK;
+}
+
+enum gs_status batch_resolve(struct gs_batch *batch, struct gs_error *err) {
+	struct meaning meaning = {0};
+	enum gs_status status = make_index(batch);
+	for (size_t i = 0; i < batch->nsamples && status == GS_OK; i++) {
+		status = resolve_sample(batch, &batch->samples[i], &meaning, err);
+		if (status == GS_EINVAL && batch->options.lenient) {
+			batch->stats.dropped++;
+			status = GS_OK;
+		}
+	}
+	return status == GS_OK ? finish_points(batch, err) : status;
+}
