@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gravel/base/num.h"
+
 #define BODY_MAX (64UL * 1024 * 1024)
 #define SERIES_MAX 65536 /* a power of two, twice what is expected at least */
 #define LATENCIES_MAX 10000000
@@ -128,9 +130,9 @@ static void take_line(struct prober *pr, const char *line, size_t n, double now)
 	while (at > 0 && line[at - 1] != ' ') {
 		at--;
 	}
-	value = strtod(line + at, NULL);
 	seen = seen_place(pr, line, at);
-	if (seen == NULL || value <= seen->value) {
+	if (gs_num_parse_double(gs_str_make(line + at, n - at), &value) != GS_OK || seen == NULL ||
+	    value <= seen->value) {
 		return;
 	}
 	if (seen->value > 0) {
@@ -240,7 +242,9 @@ static bool options_read(struct prober *pr, int argc, char **argv) {
 			pr->metric = optarg;
 			break;
 		case 'd':
-			pr->duration_s = strtod(optarg, NULL);
+			if (gs_num_parse_double(gs_str_of(optarg), &pr->duration_s) != GS_OK) {
+				return false;
+			}
 			break;
 		case 'p':
 			pr->poll_ms = strtol(optarg, NULL, 10);

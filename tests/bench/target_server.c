@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "body.h"
+#include "gravel/base/num.h"
 
 #define REQUEST_MAX 8192
 #define HEAD_MAX 256
@@ -363,7 +364,9 @@ static bool options_read(struct options *o, int argc, char **argv) {
 			o->interval_ms = strtol(optarg, NULL, 10);
 			break;
 		case 'm':
-			o->moving = strtod(optarg, NULL);
+			if (gs_num_parse_double(gs_str_of(optarg), &o->moving) != GS_OK) {
+				return false;
+			}
 			break;
 		case 's':
 			o->spread = true;
