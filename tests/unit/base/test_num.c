@@ -13,18 +13,6 @@
 
 #include "gravel/base/num.h"
 
-/* CPU time for a million round trips: about four times what they take. */
-#define ROUND_TRIP_MS 2000
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#undef ROUND_TRIP_MS
-#define ROUND_TRIP_MS 30000
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#undef ROUND_TRIP_MS
-#define ROUND_TRIP_MS 30000
-#endif
-#endif
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static uint64_t random_state = 88172645463325252u;
@@ -234,15 +222,8 @@ static void test_print_integers_without_exponent(void **state) {
 	}
 }
 
-static int64_t cpu_ms(void) {
-	struct timespec ts;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void test_print_round_trip(void **state) {
 	(void)state;
-	int64_t start = cpu_ms();
 	for (int i = 0; i < 1000000; i++) {
 		double v = double_of(next_random()), back = 0;
 		char out[GS_NUM_DOUBLE_MAX];
@@ -252,7 +233,6 @@ static void test_print_round_trip(void **state) {
 		if (isnan(v) ? !isnan(back) : bits_of(back) != bits_of(v))
 			fail_msg("%a printed as %.*s", v, (int)n, out);
 	}
-	assert_in_range(cpu_ms() - start, 0, ROUND_TRIP_MS);
 }
 
 static void test_parse_integers(void **state) {

@@ -108,7 +108,8 @@ static void test_scrape(void **state) {
 	assert_non_null(strstr(family(ingest, "scrape_duration_seconds"), "} 0.0015\n"));
 	assert_non_null(strstr(family(ingest, "scrape_samples_scraped"), "} 2\n"));
 	assert_non_null(strstr(family(ingest, "scrape_series_added"), "} 1\n"));
-	assert_non_null(strstr(family(ingest, "gravel_scrape_age_seconds"), "# HELP gravel_scrape_age_seconds How old"));
+	assert_non_null(
+	    strstr(family(ingest, "gravel_scrape_age_seconds"), "# HELP gravel_scrape_age_seconds How old"));
 	assert_non_null(strstr(family(ingest, "gravel_scrape_timestamp_seconds"),
 	    "gravel_scrape_timestamp_seconds{instance=\"a:1\",job=\"job\",publisher=\"pub\"} "));
 	assert_non_null(strstr(family(ingest, "gravel_publisher_clock_skew_seconds"), "{publisher=\"pub\"} 0\n"));
