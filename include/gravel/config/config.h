@@ -48,7 +48,7 @@ enum gs_config_storage { GS_STORAGE_FILE, GS_STORAGE_MEMORY };
 
 /* poller_stream, receiver_stream */
 struct gs_config_stream {
-	bool present; /* the section is in the file */
+	bool present; /* the section is in the file; stays the first member (lib/config/keys.c) */
 	const char **
 	    urls; /* nats://[user:password@]host:port; a list, or one string with commas. Secrets: dumped as "<hidden>" */
 	size_t nurls;
@@ -58,7 +58,7 @@ struct gs_config_stream {
 	int64_t replicas; /* 1 to 5 */
 	int64_t retention; /* max age of the stream; 10m */
 	enum gs_config_storage storage;
-	int64_t buffer; /* poller_stream: memory for what could not be sent; GS_LIMIT_OUTBOX */
+	int64_t buffer; /* poller_stream only: memory for what could not be sent; GS_LIMIT_OUTBOX */
 };
 
 struct gs_config_receiver {
