@@ -111,6 +111,11 @@ GS_MUST_USE enum gs_status gs_config_load(
 GS_MUST_USE enum gs_status gs_config_parse(
     struct gs_str text, const char *file, struct gs_config_report *report, struct gs_config **ret_config);
 
+/** gs_config_set_listen(config, address, err):
+ * Let ${address} (copied) take the place of receiver.listen: for the option -l. GS_EINVAL when it has not the form; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_config_set_listen(struct gs_config *config, const char *address, struct gs_error *err);
+
+/** gs_config_free(config): Free it and all that it points to; NULL is nothing. */
 void gs_config_free(struct gs_config *config);
 void gs_config_report_free(struct gs_config_report *report);
 
