@@ -53,6 +53,19 @@ static struct gs_config *new_config(const char *file) {
 	return NULL;
 }
 
+enum gs_status gs_config_set_listen(struct gs_config *config, const char *address, struct gs_error *err) {
+	const char *wrong = gs_check_text(gs_str_of(address));
+	if (wrong == NULL)
+		wrong = gs_check_listen(gs_str_of(address));
+	if (wrong != NULL)
+		return gs_error_set(err, GS_EINVAL, 0, 0, "the address \"%s\" %s", address, wrong);
+	const char *text = copy(((struct holder *)config)->arena, address);
+	if (text == NULL)
+		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	config->receiver.listen = text;
+	return GS_OK;
+}
+
 /* The host's name, in what a label and a subject take. */
 static enum gs_status set_identity(struct gs_config *config) {
 	const struct gs_config_key *key = gs_keys_find(&gs_keys_top, GS_STR("identity"));

@@ -10,7 +10,6 @@
 #define MINUTE (60 * SECOND)
 #define DAY (24 * 60 * MINUTE)
 #define YEAR (365 * DAY)
-#define MIB (INT64_C(1) << 20)
 #define GIB (INT64_C(1) << 30)
 
 #define NAME_MAX_BYTES 250 /* identity, job, instance: three of them, escaped, stand in a subject */
@@ -46,69 +45,66 @@ static SECTION(tls_section, "tls", "Certificates.", tls_keys);
 		    "Certificates: `identity`, `ssl_dir`, `scheme` (puppet, manual), `ca`, `cert`, `key`, `cache`."    \
 	}
 
-#define AT(field) .offset = offsetof(struct gs_config_stream, field)
-#define STREAM_KEYS                                                                                                    \
-	{.name = "urls",                                                                                               \
-	    .type = GS_KEY_URLS,                                                                                       \
-	    .marks = GS_KEY_REQUIRED,                                                                                  \
-	    AT(urls),                                                                                                  \
-	    .max = TEXT_MAX_BYTES,                                                                                     \
-	    .def = "must be given",                                                                                    \
-	    .help = "NATS servers, `nats://[user:password@]host[:port]` or `tls://...`: a list, or one text with "     \
-		    "commas."},                                                                                        \
-	    {.name = "topic",                                                                                          \
-		.type = GS_KEY_STRING,                                                                                 \
-		AT(topic),                                                                                             \
-		.max = NAME_MAX_BYTES,                                                                                 \
-		.text = "prometheus",                                                                                  \
-		.check = gs_check_topic,                                                                               \
-		.help = "First part of every subject; the same on both sides."},                                       \
-	    {.name = "client_id",                                                                                      \
-		.type = GS_KEY_STRING,                                                                                 \
-		AT(client_id),                                                                                         \
-		.max = NAME_MAX_BYTES,                                                                                 \
-		.text = "",                                                                                            \
-		.def = "gravel-*program*-*identity*",                                                                  \
-		.help = "Name of the connection, as the NATS server shows it."},                                       \
-	    {.name = "stream",                                                                                         \
-		.type = GS_KEY_STRING,                                                                                 \
-		AT(stream),                                                                                            \
-		.max = NAME_MAX_BYTES,                                                                                 \
-		.text = "",                                                                                            \
-		.check = gs_check_stream,                                                                              \
-		.def = "the topic in capitals",                                                                        \
-		.help = "Name of the JetStream stream. It is created if missing, else only compared."},                \
-	    {.name = "replicas",                                                                                       \
-		.type = GS_KEY_INT,                                                                                    \
-		AT(replicas),                                                                                          \
-		.min = 1,                                                                                              \
-		.max = 5,                                                                                              \
-		.number = 1,                                                                                           \
-		.help = "Copies that JetStream keeps of the stream."},                                                 \
-	    {.name = "retention",                                                                                      \
-		.type = GS_KEY_DURATION,                                                                               \
-		AT(retention),                                                                                         \
-		.min = SECOND,                                                                                         \
-		.max = YEAR,                                                                                           \
-		.number = 10 * MINUTE,                                                                                 \
-		.help = "How long the stream keeps a message."},                                                       \
-	    {.name = "storage",                                                                                        \
-		.type = GS_KEY_CHOICE,                                                                                 \
-		AT(storage),                                                                                           \
-		.choices = storage_choices,                                                                            \
-		.number = GS_STORAGE_FILE,                                                                             \
-		.help = "Where JetStream keeps the stream."},                                                          \
-	    {.name = "cluster_id",                                                                                     \
-		.type = GS_KEY_STRING,                                                                                 \
-		.marks = GS_KEY_INERT,                                                                                 \
-		.max = TEXT_MAX_BYTES,                                                                                 \
-		.help = "Name of a NATS Streaming cluster; JetStream has none."},                                      \
-	    TLS_KEY
-
 _Static_assert(offsetof(struct gs_config_stream, present) == 0, "GS_KEY_PRESENCE writes there");
 
-static const struct gs_config_key poller_stream_keys[] = {
-    STREAM_KEYS,
+#define AT(field) .offset = offsetof(struct gs_config_stream, field)
+static const struct gs_config_key stream_keys[] = {
+    {.name = "urls",
+	.type = GS_KEY_URLS,
+	.marks = GS_KEY_REQUIRED,
+	AT(urls),
+	.max = TEXT_MAX_BYTES,
+	.def = "must be given",
+	.help = "NATS servers, `nats://[user:password@]host[:port]` or `tls://...`: a list, or one text with commas."},
+    {.name = "topic",
+	.type = GS_KEY_STRING,
+	AT(topic),
+	.max = NAME_MAX_BYTES,
+	.text = "prometheus",
+	.check = gs_check_topic,
+	.help = "First part of every subject; the same on both sides."},
+    {.name = "client_id",
+	.type = GS_KEY_STRING,
+	AT(client_id),
+	.max = NAME_MAX_BYTES,
+	.text = "",
+	.def = "gravel-*program*-*identity*",
+	.help = "Name of the connection, as the NATS server shows it."},
+    {.name = "stream",
+	.type = GS_KEY_STRING,
+	AT(stream),
+	.max = NAME_MAX_BYTES,
+	.text = "",
+	.check = gs_check_stream,
+	.def = "the topic in capitals",
+	.help = "Name of the JetStream stream. It is created if missing, else only compared."},
+    {.name = "replicas",
+	.type = GS_KEY_INT,
+	AT(replicas),
+	.min = 1,
+	.max = 5,
+	.number = 1,
+	.help = "Copies that JetStream keeps of the stream."},
+    {.name = "retention",
+	.type = GS_KEY_DURATION,
+	AT(retention),
+	.min = SECOND,
+	.max = YEAR,
+	.number = 10 * MINUTE,
+	.help = "How long the stream keeps a message."},
+    {.name = "storage",
+	.type = GS_KEY_CHOICE,
+	AT(storage),
+	.choices = storage_choices,
+	.number = GS_STORAGE_FILE,
+	.help = "Where JetStream keeps the stream."},
+    {.name = "cluster_id",
+	.type = GS_KEY_STRING,
+	.marks = GS_KEY_INERT,
+	.max = TEXT_MAX_BYTES,
+	.help = "Name of a NATS Streaming cluster; JetStream has none."},
+    TLS_KEY,
+    /* Of poller_stream only, hence the last. */
     {.name = "buffer",
 	.type = GS_KEY_SIZE,
 	AT(buffer),
@@ -117,11 +113,13 @@ static const struct gs_config_key poller_stream_keys[] = {
 	.number = GS_LIMIT_OUTBOX,
 	.help = "Memory for scrapes that cannot be sent now; beyond it older ones give way."},
 };
-static SECTION(poller_stream_section, "poller_stream", "Where the poller publishes.", poller_stream_keys);
-
-static const struct gs_config_key receiver_stream_keys[] = {STREAM_KEYS};
-static SECTION(receiver_stream_section, "receiver_stream",
-    "What the receiver consumes. Without this section it is a push gateway alone.", receiver_stream_keys);
+static SECTION(poller_stream_section, "poller_stream", "Where the poller publishes.", stream_keys);
+static const struct gs_config_section receiver_stream_section = {
+    .title = "receiver_stream",
+    .help = "What the receiver consumes. Without this section it is a push gateway alone.",
+    .keys = stream_keys,
+    .nkeys = COUNT(stream_keys) - 1,
+};
 #undef AT
 
 #define AT(field) .offset = offsetof(struct gs_config_receiver, field)

@@ -270,6 +270,10 @@ static void load_value(struct gs_loader *l, const struct gs_config_key *key, con
 static void unknown_key(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
     const struct gs_node *node) {
 	char text[PATH_TEXT], elsewhere[64], up[PATH_TEXT];
+	if (l->problems->n == GS_PROBLEMS_MAX) {
+		gs_load_error(l, NULL, node, "unknown key"); /* only counted: spare the search */
+		return;
+	}
 	const struct gs_config_key *near = gs_keys_suggest(section, node->text);
 	path_text(path, text);
 	path_text(path->up, up);

@@ -61,9 +61,7 @@ static bool is_number(const struct gs_config_key *key) {
 static void put_default(struct gs_buf *out, const struct gs_config_key *key) {
 	if (key->def != NULL)
 		gs_buf_cstr(out, key->def);
-	else if (key->marks & GS_KEY_INERT)
-		gs_buf_cstr(out, "none");
-	else if (is_number(key))
+	else if (!(key->marks & GS_KEY_INERT) && is_number(key))
 		put_number(out, key->type, key->number);
 	else if (key->type == GS_KEY_BOOL)
 		gs_buf_cstr(out, key->number ? "true" : "false");

@@ -7,8 +7,9 @@
 
 /* Fixed: nothing in a config is nested deeper than 6, but "management" is free. */
 #define GS_TREE_DEPTH 32
-/* Fixed: values and bytes of text that walking the whole tree meets, aliases counted each time: no alias bomb. A million targets fit. */
-#define GS_TREE_NODES 6000000
+/* Fixed: values and bytes of text that walking the whole tree meets, aliases counted each time: no alias bomb. GS_LIMIT_TARGETS
+ * of three values each fit. */
+#define GS_TREE_NODES 3500000
 #define GS_TREE_BYTES (64 * 1024 * 1024)
 
 enum gs_node_kind { GS_NODE_SCALAR, GS_NODE_LIST, GS_NODE_MAPPING };

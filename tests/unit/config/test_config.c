@@ -138,6 +138,21 @@ static void test_all_errors(void **state) {
 	    "f:12:1: duplicate key \"verbose\"; it stands first in line 11\n");
 }
 
+static void test_set_listen(void **state) {
+	struct gs_error err;
+	char address[] = "[::]:80";
+	(void)state;
+	struct gs_config *c = accept("receiver: {listen: a:1}\n");
+	assert_int_equal(gs_config_set_listen(c, "nowhere", &err), GS_EINVAL);
+	assert_string_equal(err.text, "the address \"nowhere\" is no host:port, [v6]:port or :port");
+	assert_int_equal(gs_config_set_listen(c, "a\n:1", NULL), GS_EINVAL);
+	assert_string_equal(c->receiver.listen, "a:1");
+	assert_int_equal(gs_config_set_listen(c, address, &err), GS_OK);
+	address[0] = 'x'; /* it was copied */
+	assert_string_equal(c->receiver.listen, "[::]:80");
+	gs_config_free(c);
+}
+
 /* Whichever allocation fails: the same answer or out of memory, never a crash, a leak or half a config. */
 static void fail_each(const char *text, enum gs_status want) {
 	for (int n = 0;; n++) {
@@ -187,6 +202,7 @@ static void test_memory_of_load(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {TEST(test_no_file), TEST(test_file), TEST(test_unreadable),
-	    TEST(test_too_large), TEST(test_all_errors), TEST(test_memory), TEST(test_memory_of_load)};
+	    TEST(test_too_large), TEST(test_all_errors), TEST(test_set_listen), TEST(test_memory),
+	    TEST(test_memory_of_load)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

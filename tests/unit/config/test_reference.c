@@ -22,12 +22,16 @@ static void has_keys(const struct gs_config_section *section) {
 	snprintf(text, sizeof(text), "\n## %s\n", section->title);
 	has(text);
 	const char *at = strstr(out.p, text);
+	if (at == NULL)
+		return;
 	for (size_t i = 0; i < section->nkeys; i++) {
 		const struct gs_config_key *key = &section->keys[i];
 		snprintf(text, sizeof(text), "\n| `%s` | ", key->name);
 		const char *row = strstr(at, text);
-		if (row == NULL)
+		if (row == NULL) {
 			fail_msg("%s: no row of %s", section->title, key->name);
+			return;
+		}
 		at = row;
 		if (key->type == GS_KEY_SECTION && !(key->marks & GS_KEY_INERT))
 			has_keys(key->section);

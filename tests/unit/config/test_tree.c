@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "expect.h"
 #include "gravel/base/mem.h"
@@ -109,21 +108,22 @@ static void test_bomb(void **state) {
 
 static void test_long_texts(void **state) {
 	struct fixture f;
-	size_t n = 1000000;
-	char *text = malloc(n + 400);
+	struct gs_buf text;
 	(void)state;
-	assert_non_null(text);
-	memcpy(text, "a: &a ", 6);
-	memset(text + 6, 'x', n);
-	memcpy(text + 6 + n, "\nb: [", 5);
-	for (size_t i = 0; i < 80; i++)
-		memcpy(text + 11 + n + 3 * i, "*a,", 3);
-	memcpy(text + 11 + n + 240, "]\n", 3);
-	parse(&f, text);
+	gs_buf_init(&text, 4 << 20);
+	gs_buf_cstr(&text, "a: &a ");
+	for (int i = 0; i < 1000000; i++)
+		gs_buf_char(&text, 'x');
+	gs_buf_cstr(&text, "\nb: [");
+	for (int i = 0; i < 80; i++)
+		gs_buf_cstr(&text, "*a,");
+	gs_buf_cstr(&text, "]\n");
+	gs_buf_char(&text, '\0');
+	parse(&f, text.p);
 	assert_int_equal(f.status, GS_EINVAL);
 	assert_string_equal(f.problems.all[0].text, "too many values (aliases count each time)");
 	done(&f);
-	free(text);
+	gs_buf_free(&text);
 }
 
 static void test_depth(void **state) {
