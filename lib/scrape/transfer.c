@@ -22,18 +22,27 @@ static void take_encoding(struct gs_transfer *transfer, struct gs_str value) {
 		transfer->bad_encoding = true;
 }
 
+static long status_of(const struct gs_transfer *transfer) {
+	long status = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *ctx) {
 	struct gs_transfer *transfer = ctx;
 	struct gs_str line = gs_str_make(p, size * n), name, value;
 	transfer->header_bytes += line.n;
 	if (transfer->header_bytes > GS_TRANSFER_HEADERS_MAX)
 		return 0;
-	if (is_status_line(line)) { /* of a redirect's end, too: what the headers before said is void */
+	if (is_status_line(line)) { /* what the headers of a redirect said is void */
+		transfer->begun = true;
 		transfer->encoding = GS_CODEC_IDENTITY;
 		transfer->bad_encoding = false;
 	} else if (gs_str_cut(line, ':', &name, &value) && name.n == sizeof("content-encoding") - 1 &&
 		   strncasecmp(name.p, "content-encoding", name.n) == 0) {
 		take_encoding(transfer, gs_str_trim(value));
+	} else if (gs_str_trim(line).n == 0) {
+		transfer->begun = status_of(transfer) / 100 != 3;
 	}
 	return line.n;
 }
@@ -42,9 +51,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
 	struct gs_transfer *transfer = ctx;
 	n *= size;
 	if (transfer->received == 0) {
-		long status = 0;
-		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-		transfer->wrong_status = status != 200;
+		transfer->wrong_status = status_of(transfer) != 200;
 	}
 	transfer->received += n;
 	if (transfer->wrong_status)
@@ -126,6 +133,7 @@ enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs
 	gs_buf_clear(&transfer->raw);
 	transfer->received = 0;
 	transfer->header_bytes = 0;
+	transfer->begun = false;
 	transfer->wrong_status = false;
 	transfer->bad_encoding = false;
 	transfer->encoding = GS_CODEC_IDENTITY;

@@ -35,7 +35,8 @@ struct gs_transfer {
 	int64_t start_ns;
 	struct gs_buf raw; /* the body as it came; max is the body limit */
 	size_t received; /* bytes of the body, discarded ones included */
-	size_t header_bytes;
+	size_t header_bytes; /* of all answers, redirects included */
+	bool begun; /* the answer that is no redirect has begun */
 	bool wrong_status; /* the body is read to keep the connection, and discarded */
 	bool bad_encoding; /* a Content-Encoding that is none of ours */
 	enum gs_codec_kind encoding;

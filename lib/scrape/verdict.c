@@ -86,7 +86,7 @@ static enum gs_scrape_cause on_timeout(const struct gs_transfer *transfer, struc
 	struct gs_str h = host(transfer);
 	char limit[48];
 	gs_num_print_duration(limit, sizeof(limit), transfer->request.timeout_ms);
-	if (transfer->header_bytes != 0)
+	if (transfer->begun)
 		(void)gs_error_set(error, GS_EIO, 0, 0,
 		    "the answer of %.*s was not complete within %s (%zu bytes came)", GS_FMT(h), limit,
 		    transfer->received);
@@ -119,7 +119,7 @@ static enum gs_scrape_cause on_redirects(const struct gs_transfer *transfer, CUR
 
 static enum gs_scrape_cause on_close(const struct gs_transfer *transfer, struct gs_error *error) {
 	struct gs_str h = host(transfer);
-	if (transfer->header_bytes == 0) {
+	if (!transfer->begun) {
 		(void)gs_error_set(error, GS_EIO, 0, 0, "%.*s closed the connection before it answered", GS_FMT(h));
 		return GS_SCRAPE_EMPTY;
 	}

@@ -119,6 +119,9 @@ class FaultServer:
     async def do_gzip(self, writer):
         return await self.answer(writer, gzip.compress(GOOD), headers=["Content-Encoding: gzip"])
 
+    async def do_big_gzip(self, writer):
+        return await self.answer(writer, gzip.compress(self.big[:1000000]), headers=["Content-Encoding: gzip"])
+
     async def do_zstd(self, writer):
         return await self.answer(writer, zstd_raw(GOOD), headers=["content-encoding: zstd"])
 
@@ -184,6 +187,9 @@ class FaultServer:
     # Redirects
     async def do_redirect_loop(self, writer):
         return await self.answer(writer, b"", "302 Found", headers=["Location: /redirect-loop"])
+
+    async def do_redirect_close(self, writer):
+        return await self.answer(writer, b"", "302 Found", headers=["Location: /close"])
 
     async def do_redirect_file(self, writer):
         return await self.answer(writer, b"", "302 Found", headers=["Location: file:///etc/hostname"])

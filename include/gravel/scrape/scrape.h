@@ -71,7 +71,7 @@ typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 struct gs_scraper_options {
 	const char *user_agent;
 	const char *identity; /* with job and instance the seed of a target's place in its interval */
-	size_t body_limit; /* bytes after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
+	size_t body_limit; /* bytes of a body, before and after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
 	gs_scrape_fn *on_result;
 	void *ctx;
 };
