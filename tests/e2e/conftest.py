@@ -4,10 +4,10 @@ import pytest
 from harness import stand as stands
 
 
-def pytest_collection_modifyitems(items):
+def pytest_configure():
     for program in ("gravel-poller", "gravel-receiver"):
-        if items and not (stands.BUILD / program).exists():
-            pytest.exit("%s is not there: build first, or set GRAVEL_BIN" % (stands.BUILD / program), returncode=4)
+        if not (stands.BUILD / program).exists():
+            raise pytest.UsageError("%s is not there: build first, or set GRAVEL_BIN" % (stands.BUILD / program))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -189,7 +189,7 @@ def test_a_large_body_is_cut_off(stand):
     poller = stand.poller(nats, {"j": {"targets": [{"name": "large", "url": large.url}]}}, scrape_body_limit=10000)
     eventually(lambda: receiver.metrics().value("up", instance="large") == 0)
     assert receiver.metrics().find("big") == []
-    assert poller.metrics().value("gravel_scrape_failures_total", reason="body_limit") >= 1
+    assert poller.own().value("gravel_scrape_failures_total", reason="body_limit") >= 1
 
 
 def test_both_survive_the_loss_of_nats(stand):
@@ -199,12 +199,12 @@ def test_both_survive_the_loss_of_nats(stand):
     poller = stand.poller(nats, {"j": {"targets": [{"name": "t", "url": target.url}]}})
     eventually(lambda: receiver.metrics().value("n", instance="t") == 1)
     nats.kill9()
-    eventually(lambda: receiver.metrics().value("gravel_nats_connected") == 0)
-    eventually(lambda: poller.metrics().value("gravel_nats_connected") == 0)
-    scrapes = poller.metrics().value("gravel_scrapes_total")
+    eventually(lambda: receiver.own().value("gravel_nats_connected") == 0)
+    eventually(lambda: poller.own().value("gravel_nats_connected") == 0)
+    scrapes = poller.own().value("gravel_scrapes_total")
     target.body = "# TYPE n gauge\nn 2\n"
-    eventually(lambda: poller.metrics().value("gravel_scrapes_total") >= scrapes + 3)
-    assert poller.metrics().value("gravel_publish_replaced_total") >= 1
+    eventually(lambda: poller.own().value("gravel_scrapes_total") >= scrapes + 3)
+    assert poller.own().value("gravel_publish_replaced_total") >= 1
     assert receiver.get("/metrics").code == 200
     nats.start()
     eventually(lambda: receiver.metrics().value("n", instance="t") == 2, 20)
@@ -217,7 +217,7 @@ def test_the_wire_is_far_below_25_bytes_a_sample(stand):
     receiver = stand.receiver(nats)
     stand.poller(nats, {"node": {"targets": [{"url": node.url + "/metrics"}]}})
     # Past the self-job, whose first body is small.
-    eventually(lambda: receiver.metrics().value("gravel_applied_samples_total", source="scrape") > 3000, 30)
+    eventually(lambda: receiver.own().value("gravel_applied_samples_total", source="scrape") > 3000, 30)
     served = receiver.metrics()
     ratio = served.value("gravel_received_bytes_total") / served.value("gravel_applied_samples_total", source="scrape")
     print("%.1f bytes a sample" % ratio)
@@ -233,8 +233,8 @@ def test_nothing_is_lost_while_the_receiver_stands_still(stand):
     eventually(lambda: receiver.metrics().value("n", instance="t") == 1)
     receiver.kill9()
     target.body = "# TYPE n gauge\nn 2\n"
-    published = poller.metrics().value("gravel_published_messages_total")
-    eventually(lambda: poller.metrics().value("gravel_published_messages_total") >= published + 4)
+    published = poller.own().value("gravel_published_messages_total")
+    eventually(lambda: poller.own().value("gravel_published_messages_total") >= published + 4)
     poller.stop()
     receiver.start()
     eventually(lambda: receiver.metrics().value("n", instance="t") == 2)
@@ -242,4 +242,4 @@ def test_nothing_is_lost_while_the_receiver_stands_still(stand):
 
 def test_a_200_is_a_success(gateway):
     assert request(gateway.url + "/metrics/job/x", "PUT", "a 1\n").code == 200
-    assert gateway.metrics().value("gravel_pushes_total", code="200") == 1
+    assert gateway.own().value("gravel_pushes_total", code="200") == 1

@@ -307,7 +307,7 @@ def test_sigterm_at_once(stand):
 def test_monitor_of_the_poller(stand):
     poller = Poller(stand, stand.nats(), {"j": {"targets": [{"name": "t", "url": stand.target().url}]}})
     poller.start()
-    eventually(lambda: poller.metrics().value("gravel_scrapes_total") >= 1)
+    eventually(lambda: poller.own().value("gravel_scrapes_total") >= 1)
     own = poller.metrics()
     assert own.value("gravel_build_info", program="gravel-poller") == 1
     assert own.value("gravel_targets") >= 1

@@ -207,7 +207,7 @@ def test_timestamps_order_replace_and_are_not_served(gateway):
     gateway.push_ok("# TYPE a gauge\na 1 %d\n" % now)
     gateway.push_ok("# TYPE a gauge\na 2 %d\n" % (now - 60000))
     assert gateway.served() == {"# TYPE a gauge\na 1\n"}
-    assert gateway.metrics().total("gravel_dropped_samples_total") == 1
+    assert gateway.own().total("gravel_dropped_samples_total") == 1
     gateway.push_ok("# TYPE a gauge\na 3 %d\n" % (now + 1))
     assert gateway.served() == {"# TYPE a gauge\na 3\n"}
 
@@ -258,7 +258,6 @@ def test_a_pebble_stays_one_until_told_otherwise(gateway):
     ("a\n", 1, None),
     ("# TYPE a counter\n# TYPE a gauge\na 1\n", 2, None),
     ("# TYPE a nothing\na 1\n", 1, None),
-    ("a{b=\"\\q\"} 1\n", 1, None),
     ("<html><body>no</body></html>\n", 1, 1),
 ])
 def test_what_does_not_parse_is_400_with_its_place_and_stores_nothing(gateway, body, line, column):
@@ -273,7 +272,7 @@ def test_what_does_not_parse_is_400_with_its_place_and_stores_nothing(gateway, b
     if column:
         assert int(m.group(2)) == column
     assert gateway.served() == before
-    assert gateway.metrics().value("gravel_pushes_total", code="400") == 1
+    assert gateway.own().value("gravel_pushes_total", code="400") == 1
 
 
 @pytest.mark.parametrize("body", [
@@ -305,7 +304,7 @@ def test_type_conflict_with_what_is_stored(gateway):
 def test_unknown_clearmode_lists_the_valid_ones(gateway):
     answer = gateway.push('first 1\na{clearmode="agregate"} 1\n')
     assert answer.code == 400
-    assert answer.text.startswith("2:")
+    assert re.match(r"^2:[1-9]\d*: ", answer.text), answer.text
     assert 'a{clearmode="agregate"}' in answer.text
     for word in ("aggregate", "sum", "replace", "family", "info", "mean"):
         assert word in answer.text
@@ -406,7 +405,7 @@ def test_broken_requests_leave_the_server_whole(gateway, request_bytes):
 def test_own_metrics_count_pushes(gateway):
     gateway.push_ok("a 1\n")
     gateway.push("a x\n")
-    own = gateway.metrics("/telemetry")
+    own = gateway.own()
     assert own.value("gravel_pushes_total", code="200") == 1
     assert own.value("gravel_pushes_total", code="400") == 1
     assert own.value("gravel_applied_samples_total", source="push") == 1
@@ -429,4 +428,4 @@ def test_expiration_removes_what_is_not_renewed(stand):
         return not receiver.metrics().find("gone")
     eventually(renewed, 10, every=0.3)
     assert receiver.metrics().find("kept")
-    assert receiver.metrics().value("gravel_expired_series_total") == 1
+    assert receiver.own().value("gravel_expired_series_total") == 1

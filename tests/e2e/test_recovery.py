@@ -18,7 +18,7 @@ def test_up_follows_the_target(stand):
     node.kill9()
     eventually(lambda: prometheus.query('up{instance="n"}')[0][1] == 0)
     eventually(lambda: not prometheus.query('node_memory_MemTotal_bytes{instance="n"}'))
-    assert poller.metrics().value("gravel_scrape_failures_total", reason="connect") >= 1
+    assert poller.own().value("gravel_scrape_failures_total", reason="connect") >= 1
     node.start()
     eventually(lambda: prometheus.query('up{instance="n"}')[0][1] == 1)
     eventually(lambda: prometheus.query('node_memory_MemTotal_bytes{instance="n"}'))
@@ -79,7 +79,7 @@ def test_a_killed_nats_server_comes_back_and_all_recovers(stand):
     assert prometheus.query('up{instance="t"}')[0][1] == 1
     assert poller.alive() and receiver.alive()
     for program in (poller, receiver):
-        assert program.metrics("/telemetry" if program is receiver else "/metrics").value("gravel_nats_connects_total") >= 2
+        assert program.own().value("gravel_nats_connects_total") >= 2
 
 
 def test_a_lost_stream_is_made_anew(stand):
@@ -100,7 +100,7 @@ def test_all_may_start_before_nats(stand):
     nats = Nats(stand)
     receiver = stand.receiver(nats)
     poller = stand.poller(nats, jobs_of(t=stand.target()))
-    eventually(lambda: poller.metrics().value("gravel_scrapes_total") >= 4)
+    eventually(lambda: poller.own().value("gravel_scrapes_total") >= 4)
     for program in (poller, receiver):
         said = [line for line in program.log.splitlines() if "127.0.0.1:%d" % nats.port in line]
         assert 1 <= len(said) <= 3, "the reason once, not once a try:\n" + program.log
@@ -117,7 +117,7 @@ def test_what_is_older_than_max_age_is_dropped_and_counted(stand):
     poller.kill9()
     time.sleep(4)
     receiver.start()
-    dropped = eventually(lambda: receiver.metrics().find("gravel_dropped_scrapes_total", reason="max_age"))
+    dropped = eventually(lambda: receiver.own().find("gravel_dropped_scrapes_total", reason="max_age"))
     assert dropped[0].value >= 1
     assert receiver.metrics().find("up") == []
     assert receiver.metrics().find("up_and_well") == []
@@ -138,7 +138,7 @@ def test_a_stopped_poller_is_continued(stand):
 def test_sigterm_of_the_poller_flushes(stand):
     nats = stand.nats()
     poller = stand.poller(nats, jobs_of(**{"t%d" % i: stand.target() for i in range(5)}))
-    eventually(lambda: poller.metrics().value("gravel_published_messages_total") >= 5)
+    eventually(lambda: poller.own().value("gravel_published_messages_total") >= 5)
     started = time.monotonic()
     assert poller.stop() == 0
     assert time.monotonic() - started < 10 * SLOW
@@ -152,6 +152,6 @@ def test_sigterm_while_nats_is_away(stand):
     poller = stand.poller(nats, jobs_of(t=stand.target()))
     eventually(lambda: up(receiver, instance="t") == 1)
     nats.kill9()
-    eventually(lambda: poller.metrics().value("gravel_nats_connected") == 0)
+    eventually(lambda: poller.own().value("gravel_nats_connected") == 0)
     assert poller.stop() == 0
     assert receiver.stop() == 0

@@ -206,7 +206,8 @@ class FaultServer(Server):
 
     def __init__(self, stand):
         self.port = free_port()
-        super().__init__(stand, "fault_server", ["/usr/bin/python3", ROOT / "tests" / "lib" / "fault_server.py", "--port", self.port])
+        super().__init__(stand, "fault_server", ["/usr/bin/python3", ROOT / "tests" / "lib" / "fault_server.py",
+                                               "--port", self.port, "--size", 300000])
 
     def stdin(self):
         return subprocess.PIPE
@@ -247,6 +248,11 @@ class Prometheus(Server):
 class Ours(Server):
     ours = True
     program = None
+    own_path = "/metrics"
+
+    def own(self):
+        """Its own metrics alone. (What a receiver serves at /metrics holds also those that pollers publish of themselves.)"""
+        return self.metrics(self.own_path)
 
     def __init__(self, stand, name, args, port):
         self.port = port
@@ -269,6 +275,7 @@ class Poller(Ours):
 class Receiver(Ours):
     """With nats: reads its stream. Without: a stand-alone push gateway, with a config only if there are options for one."""
     program = "gravel-receiver"
+    own_path = "/telemetry"
 
     def __init__(self, stand, nats=None, topic="prometheus", stream=None, receiver=None, **config):
         port = free_port()
