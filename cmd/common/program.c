@@ -154,7 +154,7 @@ static int act(const struct program *program, const struct command_line *line, c
 	if (!open_log(program, config))
 		return EXIT_FAILED;
 	gs_metric_set_l(GS_M_BUILD_INFO, 1, program->name, GRAVEL_VERSION);
-	int code = program->run(config, line->listen);
+	int code = program->run(config);
 	gs_log_close();
 	return code;
 }
@@ -171,6 +171,11 @@ int program_main(const struct program *program, int argc, char **argv) {
 	gs_config_report_free(&report);
 	if (status == GS_ENOMEM)
 		fprintf(stderr, "%s: out of memory\n", program->name);
+	struct gs_error err = {0};
+	if (status == GS_OK && line.listen != NULL)
+		status = gs_config_set_listen(config, line.listen, &err);
+	if (err.text[0] != '\0')
+		fprintf(stderr, "%s: -l: %s\n", program->name, err.text);
 	int code = status == GS_OK ? act(program, &line, config) : EXIT_FAILED;
 	gs_config_free(config);
 	return code;

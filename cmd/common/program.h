@@ -17,7 +17,7 @@ struct program {
 	/* More checks of a valid config, for --check-config too; false after printing what is wrong. May be NULL. */
 	bool (*check)(const struct gs_config *config);
 	/* Run until a signal; returns an exit code. */
-	int (*run)(const struct gs_config *config, const char *listen);
+	int (*run)(const struct gs_config *config);
 };
 
 /** program_main(program, argc, argv): All of main. */

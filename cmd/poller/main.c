@@ -223,10 +223,9 @@ static void stop(struct poller *poller) {
 	gs_free(poller->rules);
 }
 
-static int run(const struct gs_config *config, const char *listen) {
+static int run(const struct gs_config *config) {
 	struct poller poller = {.config = config};
 	struct gs_error err = {0};
-	(void)listen;
 	if (config->poller_stream.nurls == 0) {
 		program_fail("nothing to publish to: set poller_stream.urls in the configuration, for example "
 			     "nats://localhost:4222");

@@ -45,9 +45,9 @@ static enum gs_status start_bus(struct receiver *receiver, struct gs_error *err)
 	return status == GS_OK ? gs_bus_consume(receiver->bus, on_message, receiver->ingest, err) : status;
 }
 
-static enum gs_status start(struct receiver *receiver, const char *listen, struct gs_error *err) {
+static enum gs_status start(struct receiver *receiver, struct gs_error *err) {
 	struct gs_web_options options = {
-	    .listen = listen != NULL ? listen : receiver->config->receiver.listen,
+	    .listen = receiver->config->receiver.listen,
 	    .routes = receiver_routes,
 	    .ctx = receiver,
 	    .body_limit = (size_t)receiver->config->receiver.limits.push_body,
@@ -66,10 +66,10 @@ static void stop(struct receiver *receiver) {
 	gs_ingest_free(receiver->ingest);
 }
 
-static int run(const struct gs_config *config, const char *listen) {
+static int run(const struct gs_config *config) {
 	struct receiver receiver = {.config = config};
 	struct gs_error err = {0};
-	enum gs_status status = start(&receiver, listen, &err);
+	enum gs_status status = start(&receiver, &err);
 	if (status == GS_OK) {
 		gs_log(GS_LOG_INFO, "version %s listens on port %u%s", GRAVEL_VERSION, gs_web_port(receiver.web),
 		    receiver.bus != NULL ? "" : " for pushes only: receiver_stream.urls is not set");
