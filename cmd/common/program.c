@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
@@ -110,11 +111,22 @@ static int dump(const struct gs_config *config) {
 
 static bool open_log(const struct program *program, const struct gs_config *config) {
 	struct gs_error err = {0};
-	enum gs_log_level level = config->debug ? GS_LOG_DEBUG : GS_LOG_INFO;
+	enum gs_log_level level = config->verbose ? GS_LOG_VERBOSE : GS_LOG_INFO;
+	if (config->debug)
+		level = GS_LOG_DEBUG;
 	if (gs_log_open(program->name, config->logfile, level, &err) == GS_OK)
 		return true;
 	fprintf(stderr, "%s: %s\n", program->name, err.text);
 	return false;
+}
+
+/* Each target and each client keeps a connection: take what the system allows. */
+static void raise_open_files(void) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* without more files some scrapes or clients fail, and say so */
 }
 
 static void block_signals(void) {
@@ -151,6 +163,7 @@ static int act(const struct program *program, const struct command_line *line, c
 		return EXIT_DONE;
 	}
 	block_signals();
+	raise_open_files();
 	if (!open_log(program, config))
 		return EXIT_FAILED;
 	gs_metric_set_l(GS_M_BUILD_INFO, 1, program->name, GRAVEL_VERSION);

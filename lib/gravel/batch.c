@@ -36,7 +36,7 @@ void gs_batch_free(struct gs_batch *batch) {
 }
 
 void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options) {
-	assert(options->nlabels <= sizeof(batch->labels) / sizeof(batch->labels[0]));
+	assert(options->nlabels <= GS_BATCH_LABELS_MAX);
 	gs_map_clear(batch->families);
 	gs_arena_clear(batch->arena);
 	batch->norder = 0;

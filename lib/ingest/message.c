@@ -7,7 +7,7 @@
 #include "ingest_internal.h"
 
 #define JOINER_BYTES ((size_t)256 * 1024 * 1024)
-#define TARGET_LABELS_MAX 48
+#define TARGET_LABELS_MAX (GS_BATCH_LABELS_MAX - 3)
 #define LABELS_MAX (TARGET_LABELS_MAX + 3)
 
 enum gs_status message_open(struct gs_ingest *ingest) {

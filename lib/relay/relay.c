@@ -203,17 +203,20 @@ static enum gs_status enqueue(
 	return status == GS_OK ? put_messages(relay, target, i) : status;
 }
 
-/* One line when a target changes its state, none while it stays. */
-static void log_change(struct gs_relay_target *target, enum gs_scrape_cause cause, const char *text) {
-	if (cause == target->last_cause)
-		return;
-	if (cause == GS_SCRAPE_OK)
-		gs_log(GS_LOG_INFO, "target \"%s\" of job \"%s\" is up again", target->options.instance,
-		    target->options.job);
-	else
-		gs_log(GS_LOG_WARN, "target \"%s\" of job \"%s\" is down: %s: %s", target->options.instance,
-		    target->options.job, gs_scrape_cause_name(cause), text);
+/* One line when a target changes its state; while it stays as it is, only those get lines who asked for more. */
+static void log_result(
+    struct gs_relay_target *target, enum gs_scrape_cause cause, const char *text, const struct gs_wire_header *header) {
+	const char *instance = target->options.instance, *job = target->options.job;
+	bool changed = cause != target->last_cause;
 	target->last_cause = cause;
+	if (cause != GS_SCRAPE_OK)
+		gs_log(changed ? GS_LOG_WARN : GS_LOG_VERBOSE, "target \"%s\" of job \"%s\" is down: %s: %s", instance,
+		    job, gs_scrape_cause_name(cause), text);
+	else if (changed)
+		gs_log(GS_LOG_INFO, "target \"%s\" of job \"%s\" is up again", instance, job);
+	else
+		gs_log(GS_LOG_DEBUG, "scraped target \"%s\" of job \"%s\": %llu samples in %lld us", instance, job,
+		    (unsigned long long)header->samples, (long long)header->duration_us);
 }
 
 /* Check and count the body, apply the rules. Returns what to send, and the cause if it is nothing. */
@@ -275,7 +278,7 @@ void gs_relay_result(void *ctx, const struct gs_scrape_result *result) {
 		snprintf(text, sizeof(text), "%u:%u: %s", err.line, err.column, err.text);
 	else
 		snprintf(text, sizeof(text), "%s", err.text[0] != '\0' ? err.text : result->text);
-	log_change(target, cause, text);
+	log_result(target, cause, text, &header);
 	header.up = cause == GS_SCRAPE_OK;
 	enum gs_status status = enqueue(relay, target, &header, body);
 	if (status != GS_OK)
