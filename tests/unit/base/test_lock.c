@@ -154,7 +154,7 @@ static bool aborts(void (*act)(void)) {
 static struct gs_lock low, high;
 
 static void make_two(void) {
-	if (gs_lock_init(&low, GS_RANK_INGEST) != GS_OK || gs_lock_init(&high, GS_RANK_LOG) != GS_OK)
+	if (gs_lock_init(&low, GS_RANK_INGEST) != GS_OK || gs_lock_init(&high, GS_RANK_TELEMETRY) != GS_OK)
 		_exit(2);
 }
 
@@ -194,6 +194,30 @@ static void released_in_order(void) {
 	gs_lock_release(&low);
 }
 
+static void passed_on(void) {
+	make_two();
+	for (int i = 0; i < 2; i++) {
+		gs_lock_take(&low);
+		gs_lock_pass(&low, &high);
+		gs_lock_assert_held(&high);
+		gs_lock_release(&high);
+	}
+	gs_lock_take(&low); /* the rank is what it was before */
+	gs_lock_release(&low);
+}
+
+static void passed_unheld(void) {
+	make_two();
+	gs_lock_pass(&low, &high);
+}
+
+static void released_after_passing(void) {
+	make_two();
+	gs_lock_take(&low);
+	gs_lock_pass(&low, &high);
+	gs_lock_release(&low);
+}
+
 static void destroyed_held(void) {
 	make_two();
 	gs_lock_take(&low);
@@ -208,6 +232,9 @@ static void test_misuse_is_asserted(void **state) {
 	assert_true(aborts(released_unheld));
 	assert_true(aborts(released_in_order));
 	assert_true(aborts(destroyed_held));
+	assert_false(aborts(passed_on));
+	assert_true(aborts(passed_unheld));
+	assert_true(aborts(released_after_passing));
 }
 
 int main(void) {
