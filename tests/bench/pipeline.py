@@ -324,6 +324,8 @@ def main():
         sys.exit("pipeline: %s" % e)
     except FileNotFoundError as e:
         sys.exit("pipeline: %s is not there: build it first" % e.filename)
+    except OSError as e:
+        sys.exit("pipeline: a program stopped answering: %s" % e)
     finally:
         stage.stop()
         if o.keep is None:
