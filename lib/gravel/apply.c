@@ -216,6 +216,38 @@ static bool is_empty(const struct batch_point *point) {
 	return point->samples == 0;
 }
 
+static bool names_quantile(const struct gs_label *labels, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		if (gs_str_eq(labels[i].name, GS_STR("quantile")))
+			return true;
+	}
+	return false;
+}
+
+static bool series_names_quantile(const struct series *series) {
+	for (unsigned i = 0; i < series->nlabels; i++) {
+		if (gs_str_eq(symbol_str(series->labels[2 * i]), GS_STR("quantile")))
+			return true;
+	}
+	return false;
+}
+
+/* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
+ * of that name are written alike. */
+static bool quantile_clash(const struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
+	const struct family *family = family_find(store, point->family->name);
+	enum gs_expo_type stored;
+	if (family == NULL || (family_type(family, &stored) && stored == type))
+		return false;
+	if (type != GS_TYPE_SUMMARY)
+		return family->types[GS_TYPE_SUMMARY] != 0 && names_quantile(point->labels, point->nlabels);
+	for (uint32_t i = 0; i < family->n; i++) {
+		if (family->series[i]->type != GS_TYPE_SUMMARY && series_names_quantile(family->series[i]))
+			return true;
+	}
+	return false;
+}
+
 static enum gs_status prepare_family(struct gs_store *store, const struct batch_family *family, struct owner *owner,
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
 	enum gs_expo_type type = family->type;
@@ -227,7 +259,11 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 		return GS_OK;
 	}
 	for (const struct batch_point *point = family->first; point != NULL && status == GS_OK; point = point->next) {
-		if (!is_empty(point))
+		if (is_empty(point))
+			continue;
+		if (!push && quantile_clash(store, point, type))
+			result->dropped_conflict += point->samples;
+		else
 			status = prepare_point(store, point, owner, time_ms, type);
 	}
 	if (status == GS_ELIMIT)

@@ -82,31 +82,13 @@ static void write_series(
 	parts_free(store, read.parts);
 }
 
-/* Text 0.0.4 knows fewer types than we store. */
-static enum gs_expo_type text_type(enum gs_expo_type type) {
-	switch (type) {
-	case GS_TYPE_INFO:
-	case GS_TYPE_STATESET:
-		return GS_TYPE_GAUGE;
-	case GS_TYPE_GAUGEHISTOGRAM:
-		return GS_TYPE_UNTYPED;
-	case GS_TYPE_UNTYPED:
-	case GS_TYPE_COUNTER:
-	case GS_TYPE_GAUGE:
-	case GS_TYPE_HISTOGRAM:
-	case GS_TYPE_SUMMARY:
-		break;
-	}
-	return type;
-}
-
 static void write_family(struct gs_store *store, struct family *family, int64_t now_ms, struct gs_buf *out) {
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
-	bool one = family_type(family, &type);
+	/* Text 0.0.4 has no gaugehistogram: to its readers the parts are metrics of their own. */
+	bool one = family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
 	family_sort(family);
 	size_t start = out->n;
-	gs_expo_write_meta(
-	    out, symbol_str(family->name), one ? text_type(type) : GS_TYPE_UNTYPED, symbol_str(family->help));
+	gs_expo_write_meta(out, symbol_str(family->name), one ? type : GS_TYPE_UNTYPED, symbol_str(family->help));
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
 		for (uint32_t i = 0; i < family->n; i++)

@@ -123,6 +123,39 @@ static void test_types_disagree(void **state) {
 	bench_close(&b);
 }
 
+/* A quantile of a summary and a series with a label of that name are written alike: whoever comes second loses it. */
+static void test_quantile_is_not_doubled(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_pushed(&b,
+	    "# TYPE s summary\ns{quantile=\"0.5\",job=\"j\",instance=\"1\"} 1\ns_sum{job=\"j\",instance=\"1\"} 2\n");
+	assert_int_equal(scrape_at(&b, "1", T0, "s{quantile=\"0.5\"} 7\ns{x=\"y\"} 8\n"), GS_OK);
+	assert_int_equal(b.result.dropped_conflict, 1);
+	assert_exposition(&b,
+	    "# TYPE s untyped\ns{instance=\"1\",job=\"j\",quantile=\"0.5\"} 1\ns{instance=\"1\",job=\"j\",x=\"y\"} 8\n"
+	    "s_sum{instance=\"1\",job=\"j\"} 2\n");
+	assert_int_equal(scrape_at(&b, "2", T0, "t{quantile=\"0.5\",instance=\"\"} 7\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "3", T0, "# TYPE t summary\nt{quantile=\"0.5\"} 1\nt_sum 1\n"), GS_OK);
+	assert_int_equal(b.result.dropped_conflict, 2);
+	bench_close(&b);
+}
+
+static void test_gaugehistogram(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(scrape_at(&b, i == 0 ? "1" : "2", T0,
+				     "# TYPE q gaugehistogram\nq_bucket{le=\"+Inf\"} 1\nq_gsum 2\nq_gcount 1\n"),
+		    GS_OK);
+	assert_exposition(&b, "# TYPE q untyped\nq_bucket{instance=\"1\",job=\"j\",le=\"+Inf\"} 1\n"
+			      "q_bucket{instance=\"2\",job=\"j\",le=\"+Inf\"} 1\nq_gsum{instance=\"1\",job=\"j\"} 2\n"
+			      "q_gsum{instance=\"2\",job=\"j\"} 2\nq_gcount{instance=\"1\",job=\"j\"} 1\n"
+			      "q_gcount{instance=\"2\",job=\"j\"} 1\n");
+	bench_close(&b);
+}
+
 static void test_ownership_moves(void **state) {
 	(void)state;
 	struct bench b;
@@ -190,6 +223,8 @@ int main(void) {
 	    cmocka_unit_test(test_lenient),
 	    cmocka_unit_test(test_clearmode_in_a_scrape),
 	    cmocka_unit_test(test_types_disagree),
+	    cmocka_unit_test(test_quantile_is_not_doubled),
+	    cmocka_unit_test(test_gaugehistogram),
 	    cmocka_unit_test(test_ownership_moves),
 	    cmocka_unit_test(test_own_metrics),
 	    cmocka_unit_test(test_out_of_memory),

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No push and no scrape can break the exposition: whatever a sequence of them is, what the store serves parses, holds no series
+ * twice and no family in two places, and every invariant holds. A 0xff byte in the input separates the messages; the first byte of each says
+ * what it is.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gravel/base/arena.h"
+#include "gravel/base/map.h"
+#include "gravel/gravel/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define T0 INT64_C(1700000000000)
+
+struct bench {
+	struct gs_store *store;
+	struct gs_expo_parser *parser;
+	struct gs_batch *batch;
+	int64_t now;
+};
+
+static void demand(bool condition, const char *what) {
+	if (condition)
+		return;
+	fprintf(stderr, "%s\n", what);
+	abort();
+}
+
+static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
+	static const struct gs_label labels[] = {
+	    {GS_STR_INIT("job"), GS_STR_INIT("j")}, {GS_STR_INIT("instance"), GS_STR_INIT("i")}};
+	struct gs_store_result result;
+	bool scrape = (kind & 1) != 0;
+	struct gs_batch_options options = {
+	    .labels = labels,
+	    .nlabels = (kind >> 1) % 3,
+	    .rule = scrape ? (kind & 8 ? GS_LABELS_HONOR : GS_LABELS_EXPORT) : GS_LABELS_OVERRIDE,
+	    .lenient = scrape,
+	};
+	struct gs_scrape_info info = {
+	    .key = {.job = kind & 16 ? GS_STR("a") : GS_STR("b")}, .time_ms = b->now, .interval_ms = 1000};
+	gs_batch_begin(b->batch, &options);
+	if (gs_batch_read(b->batch, b->parser, body, NULL) != GS_OK)
+		return;
+	enum gs_status status = scrape ? gs_store_scrape(b->store, &info, b->batch, b->now, &result)
+				       : gs_store_push(b->store, b->batch, b->now, &result, NULL);
+	demand(status == GS_OK || (!scrape && status == GS_ECONFLICT),
+	    "a batch that was read must be applied or conflict");
+	b->now += 1 + (kind >> 5) * 20000;
+}
+
+/* Read what is served: every series once, every name in one run of lines. */
+static void read_back(struct bench *b, struct gs_str text) {
+	struct gs_expo_event event = {0};
+	struct gs_error err = {0};
+	struct gs_arena *arena = gs_arena_new(SIZE_MAX / 2);
+	struct gs_map *series = gs_map_new(SIZE_MAX), *names = gs_map_new(SIZE_MAX);
+	struct gs_str last = {0};
+	demand(arena != NULL && series != NULL && names != NULL, "memory");
+	gs_expo_begin(b->parser, text);
+	while (gs_expo_next(b->parser, &event, &err) == GS_OK && event.kind != GS_EXPO_END) {
+		if (event.kind != GS_EXPO_SAMPLE)
+			continue;
+		demand(gs_map_get(series, event.series) == NULL, "a series twice");
+		demand(gs_map_put(series, event.series, arena) == GS_OK, "memory");
+		if (gs_str_eq(event.name, last))
+			continue;
+		last = event.name;
+		bool part = gs_str_ends(last, GS_STR("_bucket")) || gs_str_ends(last, GS_STR("_sum")) ||
+			    gs_str_ends(last, GS_STR("_count"));
+		/* The parts of histograms and summaries take turns; of them only the series are compared. */
+		demand(part || gs_map_get(names, last) == NULL || gs_map_get(names, last) == names,
+		    "a name in two places");
+		demand(gs_map_put(names, last, event.nlabels != 0 ? (void *)names : (void *)arena) == GS_OK, "memory");
+	}
+	demand(event.kind == GS_EXPO_END, err.text);
+	gs_map_free(series);
+	gs_map_free(names);
+	gs_arena_free(arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	struct gs_store_options options = {.max_age_ms = 80000, .expiration_ms = 200000};
+	struct bench b = {.now = T0};
+	struct gs_buf out;
+	size_t stale, expired;
+	b.store = gs_store_new(&options);
+	b.parser = gs_expo_parser_new();
+	b.batch = gs_batch_new();
+	gs_buf_init(&out, SIZE_MAX);
+	demand(b.store != NULL && b.parser != NULL && b.batch != NULL, "memory");
+	struct gs_str rest = gs_str_make((const char *)data, size), message;
+	for (bool more = true; more;) {
+		more = gs_str_cut(rest, '\xff', &message, &rest);
+		if (message.n == 0)
+			continue;
+		apply(&b, (uint8_t)message.p[0], gs_str_make(message.p + 1, message.n - 1));
+		gs_store_expire(b.store, b.now, &stale, &expired);
+		gs_store_check(b.store);
+		struct gs_str after = {0};
+		gs_buf_clear(&out);
+		while (gs_store_render_next(b.store, &after, b.now, &out))
+			continue;
+		gs_store_check(b.store);
+		read_back(&b, gs_buf_slice(&out));
+	}
+	gs_buf_free(&out);
+	gs_batch_free(b.batch);
+	gs_expo_parser_free(b.parser);
+	gs_store_free(b.store);
+	return 0;
+}
