@@ -19,10 +19,20 @@ bool gs_bus_say(struct gs_bus_reason *reason, const char *text) {
 	return true;
 }
 
+/* nats.c begins with "(file.c:line): ", which tells our reader nothing. */
+static const char *without_place(const char *text) {
+	const char *end = text[0] == '(' ? strstr(text, "): ") : NULL;
+	return end != NULL ? end + 3 : text;
+}
+
 void gs_bus_why(natsStatus status, char *out, size_t n) {
 	natsStatus last = NATS_OK;
 	const char *text = nats_GetLastError(&last);
-	snprintf(out, n, "%s", last == status && text != NULL && text[0] != '\0' ? text : natsStatus_GetText(status));
+	if (last != status || text == NULL || text[0] == '\0')
+		text = natsStatus_GetText(status);
+	if (status == NATS_NO_SERVER)
+		text = "no NATS server answers there";
+	snprintf(out, n, "%s", without_place(text));
 	for (char *p = out; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '"')
 			*p = '\'';

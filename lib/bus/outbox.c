@@ -234,12 +234,11 @@ enum gs_status gs_outbox_put(
 }
 
 static struct part *next_unsent(struct entry *entry) {
-	for (size_t i = 0; i < entry->nparts; i++) {
-		if (entry->parts[i].state == PART_UNSENT)
-			return &entry->parts[i];
-	}
-	assert(!"an entry in the queue has an unsent part");
-	return NULL;
+	size_t i = 0;
+	while (i < entry->nparts && entry->parts[i].state != PART_UNSENT)
+		i++;
+	assert(i < entry->nparts); /* the entry counted one */
+	return &entry->parts[i];
 }
 
 /* Give the oldest unsent part a token and take it in hand; NULL if there is none, or no memory now. */

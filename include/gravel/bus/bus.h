@@ -63,9 +63,11 @@ GS_MUST_USE enum gs_status gs_bus_open(
     const struct gs_bus_options *options, struct gs_bus **ret_bus, struct gs_error *err);
 
 /** gs_bus_close(bus, timeout_ms): Stop consuming, wait at most ${timeout_ms} for acks of what was published, close. After it
- * returns no callback runs. NULL is nothing. */
+ * returns no callback runs: a callback that blocks must be let go first. No other call on the bus may be under way. NULL is nothing. */
 void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms);
 
+/** gs_bus_connected(bus): Whether the bus is connected and its stream is there, so that a publish may be taken. This is also what on_state reports. Any
+ * thread. */
 bool gs_bus_connected(const struct gs_bus *bus);
 
 /** gs_bus_max_payload(bus): Bytes a message may have on this connection, headers included; 1 MiB while not connected. */

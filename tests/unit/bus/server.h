@@ -116,6 +116,12 @@ static inline void server_kill(struct server *s, int sig) {
 	s->pid = 0;
 }
 
+/* Returns when it has stopped indeed; SIGCONT lets it go on. */
+static inline void server_freeze(struct server *s) {
+	kill(s->pid, SIGSTOP);
+	waitpid(s->pid, NULL, WUNTRACED);
+}
+
 static inline void server_remove(struct server *s) {
 	server_kill(s, SIGKILL);
 	pid_t pid = fork();

@@ -58,7 +58,7 @@ static void test_bounds_what_is_in_flight(void **state) {
 	o.max_pending = 5;
 	struct peer *p = open_with(0, &o);
 	assert_true(wait_connected(p, true, 5000));
-	kill(server.pid, SIGSTOP);
+	server_freeze(&server);
 	for (uint64_t i = 0; i < 5; i++)
 		assert_int_equal(publish(p, "gs.a", i, 100), GS_OK);
 	assert_int_equal(publish(p, "gs.a", 5, 100), GS_EAGAIN);
@@ -77,7 +77,7 @@ static void test_bounds_what_is_in_flight(void **state) {
 	o.max_pending_bytes = 50000;
 	p = open_with(0, &o);
 	assert_true(wait_connected(p, true, 5000));
-	kill(server.pid, SIGSTOP);
+	server_freeze(&server);
 	assert_int_equal(publish(p, "gs.a", 20, 30000), GS_OK);
 	assert_int_equal(publish(p, "gs.a", 21, 30000), GS_EAGAIN);
 	kill(server.pid, SIGCONT);
@@ -98,7 +98,7 @@ static void test_close_waits_for_acks_but_not_long(void **state) {
 	p = open_peer(0);
 	consume(p);
 	assert_true(wait_connected(p, true, 5000));
-	kill(server.pid, SIGSTOP);
+	server_freeze(&server);
 	assert_int_equal(publish(p, "gs.a", 600, 100), GS_OK);
 	int64_t start = gs_clock_mono_ms();
 	gs_bus_close(p->bus, 300);

@@ -51,6 +51,7 @@ static void test_publish_ack_consume(void **state) {
 	publish_surely(p, "gs.a", 10, 20000);
 	publish_surely(p, "gs.a", 50, 100);
 	assert_true(wait_for(c, &c->n, 23, 2000));
+	assert_true(wait_for(p, &p->acks, 24, 2000));
 	assert_int_equal(p->result[10], GS_OK);
 	assert_int_equal(c->values[22], 50);
 }
