@@ -80,9 +80,8 @@ void gs_buf_i64(struct gs_buf *buf, int64_t v) {
 }
 
 void gs_buf_double(struct gs_buf *buf, double v) {
-	char *at = gs_buf_reserve(buf, GS_NUM_DOUBLE_MAX);
-	if (at != NULL)
-		buf->n += gs_num_print_double(at, v);
+	char text[GS_NUM_DOUBLE_MAX];
+	gs_buf_add(buf, text, gs_num_print_double(text, v));
 }
 
 void gs_buf_printf(struct gs_buf *buf, const char *fmt, ...) {

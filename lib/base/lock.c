@@ -7,6 +7,8 @@
 
 #include "gravel/base/clock.h"
 
+#define TIMEOUT_MAX_MS (INT64_C(1000) * 86400 * 365) /* far from an overflow in nanoseconds */
+
 /* The highest rank this thread holds. */
 static _Thread_local int rank_held;
 
@@ -90,6 +92,8 @@ enum gs_status gs_cond_wait(struct gs_cond *cond, struct gs_lock *lock, int64_t 
 	if (timeout_ms < 0) {
 		rc = pthread_cond_wait(&cond->cond, &lock->mutex);
 	} else {
+		if (timeout_ms > TIMEOUT_MAX_MS)
+			timeout_ms = TIMEOUT_MAX_MS;
 		int64_t at = gs_clock_mono_ns() + timeout_ms * 1000000;
 		struct timespec ts = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
 		rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &ts);

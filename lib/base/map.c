@@ -119,6 +119,13 @@ void *gs_map_remove(struct gs_map *map, struct gs_str key) {
 	return value;
 }
 
+void gs_map_clear(struct gs_map *map) {
+	if (map->filled != 0)
+		memset(map->slots, 0, map->cap * sizeof(*map->slots));
+	map->count = 0;
+	map->filled = 0;
+}
+
 size_t gs_map_count(const struct gs_map *map) {
 	return map->count;
 }

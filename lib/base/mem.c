@@ -22,7 +22,8 @@ void *gs_alloc(size_t n) {
 }
 
 void *gs_alloc_array(size_t count, size_t size) {
-	if (must_fail())
+	size_t n;
+	if (__builtin_mul_overflow(count, size, &n) || must_fail())
 		return NULL;
 	return calloc(count != 0 ? count : 1, size != 0 ? size : 1);
 }

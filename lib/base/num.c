@@ -5,8 +5,9 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "decimal.h"
 
 #define EXACT_INTEGER 9007199254740992.0 /* 2^53 */
 #define POW10_EXACT 22 /* the largest power of ten that a double holds exactly */
@@ -183,7 +184,7 @@ size_t gs_num_print_u64(char *out, uint64_t v) {
 
 /*
  * Lay out significant digits d[0..n) with the decimal point after the first and exponent e, as Go's 'g' format does:
- * an exponent below -4 or above 5 is written out.
+ * an exponent below -4 or above 5 is written as such.
  */
 static size_t lay_out(char *out, const char *d, size_t n, int e) {
 	char *p = out;
@@ -220,48 +221,6 @@ static size_t lay_out(char *out, const char *d, size_t n, int e) {
 	return (size_t)(p - out);
 }
 
-/* At most 15 digits: if m / 10^k reads back as v, then m without trailing zeros is the shortest text of v, because no two decimals of
- * 15 digits share a double. */
-static size_t print_short(char *out, double v) {
-	for (int k = 1; k <= POW10_EXACT; k++) {
-		double scaled = v * pow10_table[k];
-		if (scaled >= 1e15)
-			break;
-		double m = nearbyint(scaled);
-		if (m / pow10_table[k] != v)
-			continue;
-		char d[20];
-		size_t n = gs_num_print_u64(d, (uint64_t)m);
-		return lay_out(out, d, n, (int)n - 1 - k);
-	}
-	return 0;
-}
-
-static size_t print_long(char *out, double v) {
-	char text[40];
-	pthread_once(&c_locale_once, make_c_locale);
-	locale_t old = uselocale(c_locale);
-	for (int precision = 14; precision <= 16; precision++) {
-		snprintf(text, sizeof(text), "%.*e", precision, v);
-		if (strtod_l(text, NULL, c_locale) == v)
-			break;
-	}
-	uselocale(old);
-	char d[20];
-	size_t n = 0;
-	const char *p = text;
-	for (; *p != 'e' && *p != '\0'; p++) {
-		if (is_digit(*p))
-			d[n++] = *p;
-	}
-	while (n > 1 && d[n - 1] == '0')
-		n--;
-	int64_t e = 0;
-	if (gs_num_parse_i64(gs_str_of(p + 1), &e) != GS_OK)
-		e = 0; /* cannot be: %e always writes one */
-	return lay_out(out, d, n, (int)e);
-}
-
 size_t gs_num_print_double(char *out, double v) {
 	if (isnan(v)) {
 		memcpy(out, "NaN", 3);
@@ -279,6 +238,8 @@ size_t gs_num_print_double(char *out, double v) {
 	}
 	if (v <= EXACT_INTEGER && v == (double)(uint64_t)v)
 		return sign + gs_num_print_u64(out, (uint64_t)v);
-	size_t n = print_short(out, v);
-	return sign + (n != 0 ? n : print_long(out, v));
+	struct gs_decimal decimal = gs_decimal_shortest(v);
+	char digits[20];
+	size_t n = gs_num_print_u64(digits, decimal.digits);
+	return sign + lay_out(out, digits, n, decimal.exponent + (int)n - 1);
 }

@@ -12,15 +12,15 @@ enum keyword {
 /* Make the next line the current one, without its LF or CRLF. */
 static enum gs_status next_line(struct gs_expo_parser *parser) {
 	const char *start = parser->next;
-	size_t left = (size_t)(parser->end - start);
+	size_t left = (size_t)(parser->bounds.limit - start);
 	const char *lf = memchr(start, '\n', left);
-	const char *end = lf != NULL ? lf : parser->end;
-	parser->next = lf != NULL ? lf + 1 : parser->end;
+	const char *end = lf != NULL ? lf : parser->bounds.limit;
+	parser->next = lf != NULL ? lf + 1 : parser->bounds.limit;
 	if (end > start && end[-1] == '\r')
 		end--;
 	parser->line++;
 	parser->line_start = start;
-	parser->line_end = end;
+	parser->bounds.end = end;
 	if (end - start > GS_LIMIT_LINE)
 		return gs_expo_fail(
 		    parser, GS_ELIMIT, start + GS_LIMIT_LINE, "the line is longer than %d bytes", GS_LIMIT_LINE);
@@ -30,7 +30,7 @@ static enum gs_status next_line(struct gs_expo_parser *parser) {
 /* Which keyword stands after the '#' at p; *ret_p is then behind the blanks that follow it. As in Prometheus there must be blanks
  * before and after it, else the line is an ordinary comment. */
 static enum keyword read_keyword(const struct gs_expo_parser *parser, const char *p, const char **ret_p) {
-	const char *end = parser->line_end;
+	const char *end = parser->bounds.end;
 	const char *word = gs_expo_skip_blanks(p + 1, end);
 	if (word == p + 1 || end - word < 5 || !gs_expo_is_blank(word[4]))
 		return KEYWORD_NONE;
@@ -43,21 +43,18 @@ static enum keyword read_keyword(const struct gs_expo_parser *parser, const char
 	return gs_str_eq(s, GS_STR("UNIT")) ? KEYWORD_UNIT : KEYWORD_NONE;
 }
 
-/* The metric name at *p, followed by a blank or the end of the line; *p is then behind it. */
+/* The metric name at *p; *p is then behind it. */
 static enum gs_status read_name(
     struct gs_expo_parser *parser, const char *keyword, const char **p, struct gs_str *ret_name) {
-	const char *start = *p, *end = parser->line_end;
+	const char *start = *p, *end = parser->bounds.end;
 	if (start < end && *start == '"')
 		return gs_expo_fail(parser, GS_EINVAL, start, "metric names in quotes are not supported");
 	const char *at = start;
 	if (at < end && (gs_expo_class[(unsigned char)*at] & GS_EXPO_METRIC_FIRST) != 0)
-		at = gs_expo_skip_class(at, end, GS_EXPO_METRIC);
+		at = gs_expo_skip_metric(at, &parser->bounds);
 	struct gs_str name = gs_expo_between(start, at);
 	if (name.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, at, "expected a metric name after %s", keyword);
-	if (at < end && !gs_expo_is_blank(*at))
-		return gs_expo_fail(parser, GS_EINVAL, at, "unexpected %s in the metric name after %s",
-		    gs_expo_quote(gs_str_make(at, 1)).text, keyword);
 	if (name.n > GS_LIMIT_NAME)
 		return gs_expo_fail(parser, GS_ELIMIT, start, "the metric name after %s is longer than %d bytes",
 		    keyword, GS_LIMIT_NAME);
@@ -68,9 +65,9 @@ static enum gs_status read_name(
 
 /* Prometheus drops exactly one blank after the name and keeps the rest as it stands. */
 static enum gs_status read_help(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event) {
-	if (p < parser->line_end)
+	if (p < parser->bounds.end)
 		p++;
-	struct gs_str text = gs_expo_between(p, parser->line_end);
+	struct gs_str text = gs_expo_between(p, parser->bounds.end);
 	if (!gs_str_is_utf8(text))
 		return gs_expo_fail(
 		    parser, GS_EINVAL, p, "the HELP text of %s is not UTF-8", gs_expo_quote(event->name).text);
@@ -86,9 +83,9 @@ static enum gs_status read_help(struct gs_expo_parser *parser, const char *p, st
 }
 
 static enum gs_status read_type(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event) {
-	p = gs_expo_skip_blanks(p, parser->line_end);
-	const char *word_end = gs_expo_skip_word(p, parser->line_end);
-	const char *rest = gs_expo_skip_blanks(word_end, parser->line_end);
+	p = gs_expo_skip_blanks(p, parser->bounds.end);
+	const char *word_end = gs_expo_skip_word(p, &parser->bounds);
+	const char *rest = gs_expo_skip_blanks(word_end, parser->bounds.end);
 	struct gs_str word = gs_expo_between(p, word_end);
 	if (word.n == 0)
 		return gs_expo_fail(
@@ -96,19 +93,19 @@ static enum gs_status read_type(struct gs_expo_parser *parser, const char *p, st
 	if (!gs_expo_type_of(word, &event->type))
 		return gs_expo_fail(parser, GS_EINVAL, p, "unknown type %s of metric %s", gs_expo_quote(word).text,
 		    gs_expo_quote(event->name).text);
-	if (rest < parser->line_end)
+	if (rest < parser->bounds.end)
 		return gs_expo_fail(parser, GS_EINVAL, rest, "unexpected %s after the type",
-		    gs_expo_quote(gs_expo_between(rest, parser->line_end)).text);
+		    gs_expo_quote(gs_expo_between(rest, parser->bounds.end)).text);
 	event->kind = GS_EXPO_TYPE;
 	return GS_OK;
 }
 
 /* UNIT is OpenMetrics; to the text format the line is a comment, and so is any that does not read as name and unit. */
 static enum gs_status read_unit(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event) {
-	const char *end = parser->line_end;
-	const char *name_end = gs_expo_skip_word(p, end);
+	const char *end = parser->bounds.end;
+	const char *name_end = gs_expo_skip_word(p, &parser->bounds);
 	const char *unit = gs_expo_skip_blanks(name_end, end);
-	const char *unit_end = gs_expo_skip_word(unit, end);
+	const char *unit_end = gs_expo_skip_word(unit, &parser->bounds);
 	event->name = gs_expo_between(p, name_end);
 	event->text = gs_expo_between(unit, unit_end);
 	if (!gs_expo_is_metric_name(event->name) || gs_expo_skip_blanks(unit_end, end) != end ||
@@ -135,17 +132,23 @@ static enum gs_status read_comment(struct gs_expo_parser *parser, const char *p,
 	enum gs_status status = read_name(parser, help ? "HELP" : "TYPE", &p, &event->name);
 	if (status != GS_OK)
 		return status;
-	return help ? read_help(parser, p, event) : read_type(parser, p, event);
+	bool clean = p == parser->bounds.end || gs_expo_is_blank(*p);
+	if (help)
+		return clean ? read_help(parser, p, event) : GS_OK; /* "# HELP a.b text" says nothing of a */
+	if (!clean)
+		return gs_expo_fail(parser, GS_EINVAL, p, "unexpected %s in the metric name after TYPE",
+		    gs_expo_quote(gs_str_make(p, 1)).text);
+	return read_type(parser, p, event);
 }
 
 static enum gs_status read_event(struct gs_expo_parser *parser, struct gs_expo_event *event) {
 	parser->scratch_used = 0;
-	while (parser->next < parser->end) {
+	while (parser->next < parser->bounds.limit) {
 		enum gs_status status = next_line(parser);
 		if (status != GS_OK)
 			return status;
-		const char *p = gs_expo_skip_blanks(parser->line_start, parser->line_end);
-		if (p == parser->line_end)
+		const char *p = gs_expo_skip_blanks(parser->line_start, parser->bounds.end);
+		if (p == parser->bounds.end)
 			continue;
 		*event = (struct gs_expo_event){.kind = GS_EXPO_END, .line = parser->line};
 		if (*p != '#')

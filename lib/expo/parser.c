@@ -22,9 +22,9 @@ void gs_expo_parser_free(struct gs_expo_parser *parser) {
 void gs_expo_begin(struct gs_expo_parser *parser, struct gs_str body) {
 	/* An empty body may stand at NULL, where no arithmetic is allowed. */
 	parser->next = body.n != 0 ? body.p : "";
-	parser->end = parser->next + body.n;
+	parser->bounds.limit = parser->next + body.n;
 	parser->line_start = parser->next;
-	parser->line_end = parser->next;
+	parser->bounds.end = parser->next;
 	parser->line = 0;
 	parser->status = GS_OK;
 	parser->scratch_used = 0;

@@ -3,28 +3,20 @@
 #define GRAVEL_LIB_EXPO_PARSER_H
 
 #include "gravel/expo/expo.h"
+#include "scan.h"
 
 /* What the sources of this module share; not for others. */
 
-/* Classes of bytes in names, bits of gs_expo_class. */
-#define GS_EXPO_LABEL 1
-#define GS_EXPO_LABEL_FIRST 2
-#define GS_EXPO_METRIC 4
-#define GS_EXPO_METRIC_FIRST 8
-
-extern const uint8_t gs_expo_class[256];
-
 /*
  * Invariants:
- * 1. next and line_end stand in the body; the current line is [line_start, line_end), without its line end.
+ * 1. next, line_start and bounds stand in the body; the current line is [line_start, bounds.end), without its LF or CRLF.
  * 2. Once status is not GS_OK, error says why and every later call gives the same answer.
  * 3. scratch[0 .. scratch_used) is what the slices of the current event may point to.
  */
 struct gs_expo_parser {
 	const char *next; /* where the next line starts */
-	const char *end; /* of the body */
 	const char *line_start;
-	const char *line_end;
+	struct gs_expo_bounds bounds; /* of the line and the body */
 	uint32_t line;
 	enum gs_status status;
 	size_t scratch_used;
@@ -55,28 +47,6 @@ GS_MUST_USE enum gs_status gs_expo_sample(struct gs_expo_parser *parser, const c
 
 /** gs_expo_type_of(word, ret_type): The type that ${word} of a TYPE line names; false if there is none. */
 bool gs_expo_type_of(struct gs_str word, enum gs_expo_type *ret_type);
-
-static inline const char *gs_expo_skip_class(const char *p, const char *end, uint8_t class) {
-	while (p < end && (gs_expo_class[(unsigned char)*p] & class) != 0)
-		p++;
-	return p;
-}
-
-static inline bool gs_expo_is_blank(char c) {
-	return c == ' ' || c == '\t';
-}
-
-static inline const char *gs_expo_skip_blanks(const char *p, const char *end) {
-	while (p < end && gs_expo_is_blank(*p))
-		p++;
-	return p;
-}
-
-static inline const char *gs_expo_skip_word(const char *p, const char *end) {
-	while (p < end && !gs_expo_is_blank(*p))
-		p++;
-	return p;
-}
 
 static inline struct gs_str gs_expo_between(const char *p, const char *end) {
 	return gs_str_make(p, (size_t)(end - p));

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <endian.h>
 #include <math.h>
 
 #include "gravel/base/num.h"
 #include "parser.h"
-
-#define BYTES_1 UINT64_C(0x0101010101010101)
-#define BYTES_80 UINT64_C(0x8080808080808080)
 
 /* A set of labels between braces, while it is read. */
 struct label_set {
@@ -16,34 +12,16 @@ struct label_set {
 	size_t n;
 };
 
-/* The first byte of [p, end) that is '"', '\\' or not ASCII; end if there is none. */
-static inline const char *skip_plain(const char *p, const char *end) {
-	while (end - p >= 8) {
-		uint64_t word;
-		memcpy(&word, p, sizeof(word));
-		word = le64toh(word);
-		uint64_t quote = word ^ (BYTES_1 * '"'), slash = word ^ (BYTES_1 * '\\');
-		/* The lowest bit set is exact; carries make false ones only above it. */
-		uint64_t hit = (((quote - BYTES_1) & ~quote) | ((slash - BYTES_1) & ~slash) | word) & BYTES_80;
-		if (hit != 0)
-			return p + __builtin_ctzll(hit) / 8;
-		p += 8;
-	}
-	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p < 0x80)
-		p++;
-	return p;
-}
-
 /* The value whose first byte is at *p holds an escape or bytes that are not ASCII, or does not end. Called with where the plain
  * part stopped. */
 static enum gs_status read_hard_value(
     struct gs_expo_parser *parser, struct gs_label *label, const char **p, const char *at) {
-	const char *start = *p, *end = parser->line_end;
+	const char *start = *p, *end = parser->bounds.end;
 	bool escapes = false;
 	while (at < end && *at != '"') {
 		escapes = escapes || *at == '\\';
 		at += *at == '\\' && end - at > 1 ? 2 : 1;
-		at = at < end ? skip_plain(at, end) : end;
+		at = gs_expo_skip_plain(at, &parser->bounds);
 	}
 	if (at >= end)
 		return gs_expo_fail(parser, GS_EINVAL, start - 1, "missing '\"' at the end of the value of label %s",
@@ -65,8 +43,8 @@ static enum gs_status read_hard_value(
 static inline enum gs_status read_value_of_label(
     struct gs_expo_parser *parser, struct gs_label *label, const char **p) {
 	const char *start = *p + 1;
-	const char *at = skip_plain(start, parser->line_end);
-	if (at < parser->line_end && *at == '"') {
+	const char *at = gs_expo_skip_plain(start, &parser->bounds);
+	if (at < parser->bounds.end && *at == '"') {
 		label->value = gs_expo_between(start, at);
 		*p = at + 1;
 	} else {
@@ -84,7 +62,7 @@ static inline enum gs_status read_value_of_label(
 /* What stands at p is neither a label name nor a closing brace. */
 static enum gs_status fail_label(struct gs_expo_parser *parser, const struct label_set *set, const char *p) {
 	struct gs_expo_quoted name = gs_expo_quote(set->metric);
-	if (p == parser->line_end)
+	if (p == parser->bounds.end)
 		return gs_expo_fail(parser, GS_EINVAL, p, "missing '}' after the labels of %s %s", set->of, name.text);
 	if (*p == '"')
 		return gs_expo_fail(
@@ -112,7 +90,7 @@ static enum gs_status check_label_name(struct gs_expo_parser *parser, const stru
 
 /* name="value" at *p; *p is then behind the value. */
 static inline enum gs_status read_label(struct gs_expo_parser *parser, struct label_set *set, const char **p) {
-	const char *start = *p, *end = parser->line_end;
+	const char *start = *p, *end = parser->bounds.end;
 	if (start == end || (gs_expo_class[(unsigned char)*start] & GS_EXPO_LABEL_FIRST) == 0)
 		return fail_label(parser, set, start);
 	const char *at = gs_expo_skip_class(start + 1, end, GS_EXPO_LABEL);
@@ -138,7 +116,7 @@ static inline enum gs_status read_label(struct gs_expo_parser *parser, struct la
 
 /* The labels whose '{' is at *p; *p is then behind the '}'. As in Prometheus the comma between two labels may be missing. */
 static enum gs_status read_labels(struct gs_expo_parser *parser, struct label_set *set, const char **p) {
-	const char *end = parser->line_end;
+	const char *end = parser->bounds.end;
 	const char *at = gs_expo_skip_blanks(*p + 1, end);
 	while (at == end || *at != '}') {
 		enum gs_status status = read_label(parser, set, &at);
@@ -171,7 +149,7 @@ static bool out_of_range(struct gs_str text, double value) {
 /* The number at *p, of "the value" or another ${what}; *p is then behind it. */
 static enum gs_status read_number(
     struct gs_expo_parser *parser, const char *what, struct gs_str metric, const char **p, double *ret) {
-	const char *end = gs_expo_skip_word(*p, parser->line_end);
+	const char *end = gs_expo_skip_word(*p, &parser->bounds);
 	struct gs_str text = gs_expo_between(*p, end);
 	if (text.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, *p, "missing %s of metric %s", what, gs_expo_quote(metric).text);
@@ -189,7 +167,7 @@ static enum gs_status read_number(
 static enum gs_status skip_exemplar(struct gs_expo_parser *parser, const struct gs_expo_event *event, const char **p) {
 	struct label_set set = {
 	    .of = "the exemplar of metric", .metric = event->name, .labels = parser->labels + event->nlabels};
-	const char *end = parser->line_end;
+	const char *end = parser->bounds.end;
 	double number;
 	const char *at = gs_expo_skip_blanks(*p + 1, end);
 	if (at == end || *at != '{')
@@ -210,7 +188,7 @@ static enum gs_status skip_exemplar(struct gs_expo_parser *parser, const struct 
 }
 
 static enum gs_status read_timestamp(struct gs_expo_parser *parser, struct gs_expo_event *event, const char **p) {
-	const char *end = gs_expo_skip_word(*p, parser->line_end);
+	const char *end = gs_expo_skip_word(*p, &parser->bounds);
 	struct gs_str text = gs_expo_between(*p, end);
 	enum gs_status status = gs_num_parse_i64(text, &event->timestamp_ms);
 	if (status == GS_ELIMIT)
@@ -220,7 +198,7 @@ static enum gs_status read_timestamp(struct gs_expo_parser *parser, struct gs_ex
 		return gs_expo_fail(parser, GS_EINVAL, *p, "the timestamp %s is not an integer of milliseconds",
 		    gs_expo_quote(text).text);
 	event->has_timestamp = true;
-	*p = gs_expo_skip_blanks(end, parser->line_end);
+	*p = gs_expo_skip_blanks(end, parser->bounds.end);
 	return GS_OK;
 }
 
@@ -232,13 +210,13 @@ static enum gs_status read_tail(struct gs_expo_parser *parser, struct gs_expo_ev
 		status = read_timestamp(parser, event, &p);
 		after = "timestamp";
 	}
-	if (status == GS_OK && p < parser->line_end && *p == '#') {
+	if (status == GS_OK && p < parser->bounds.end && *p == '#') {
 		status = skip_exemplar(parser, event, &p);
 		after = "exemplar";
 	}
-	if (status == GS_OK && p < parser->line_end)
+	if (status == GS_OK && p < parser->bounds.end)
 		return gs_expo_fail(parser, GS_EINVAL, p, "unexpected %s after the %s",
-		    gs_expo_quote(gs_expo_between(p, parser->line_end)).text, after);
+		    gs_expo_quote(gs_expo_between(p, parser->bounds.end)).text, after);
 	return status;
 }
 
@@ -259,10 +237,10 @@ static enum gs_status fail_start(struct gs_expo_parser *parser, const char *p) {
  * at time 5; nobody means that.
  */
 static enum gs_status read_metric_name(struct gs_expo_parser *parser, const char **p, struct gs_str *ret_name) {
-	const char *start = *p, *end = parser->line_end;
+	const char *start = *p, *end = parser->bounds.end;
 	if ((gs_expo_class[(unsigned char)*start] & GS_EXPO_METRIC_FIRST) == 0)
 		return fail_start(parser, start);
-	const char *at = gs_expo_skip_class(start + 1, end, GS_EXPO_METRIC);
+	const char *at = gs_expo_skip_metric(start + 1, &parser->bounds);
 	struct gs_str name = gs_expo_between(start, at);
 	if (at < end && *at != '{' && !gs_expo_is_blank(*at))
 		return gs_expo_fail(parser, GS_EINVAL, at, "unexpected %s after metric name %s",
@@ -276,7 +254,7 @@ static enum gs_status read_metric_name(struct gs_expo_parser *parser, const char
 }
 
 enum gs_status gs_expo_sample(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event) {
-	const char *start = p, *end = parser->line_end;
+	const char *start = p, *end = parser->bounds.end;
 	enum gs_status status = read_metric_name(parser, &p, &event->name);
 	if (status != GS_OK)
 		return status;

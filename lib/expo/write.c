@@ -9,6 +9,8 @@ static const char *skip_plain(const char *p, const char *end, bool quote) {
 }
 
 static void add_escaped(struct gs_buf *out, struct gs_str s, bool quote) {
+	if (s.n == 0)
+		return;
 	const char *p = s.p, *end = s.p + s.n;
 	while (p < end) {
 		const char *stop = skip_plain(p, end, quote);

@@ -36,10 +36,9 @@ void gs_batch_free(struct gs_batch *batch) {
 }
 
 void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options) {
-	assert(options->nlabels <= sizeof(batch->labels) / sizeof(batch->labels[0]));
+	assert(options->nlabels <= GS_BATCH_LABELS_MAX);
+	gs_map_clear(batch->families);
 	gs_arena_clear(batch->arena);
-	for (size_t i = 0; i < batch->norder; i++)
-		gs_map_remove(batch->families, batch->order[i]->name);
 	batch->norder = 0;
 	batch->nsamples = 0;
 	batch->stats = (struct gs_batch_stats){0};
@@ -97,6 +96,22 @@ static struct raw_sample *new_sample(struct gs_batch *batch) {
 	return sample;
 }
 
+/* Give an error about a clearmode its place, and the sample that it is about. */
+static enum gs_status mode_error(const struct gs_batch *batch, const struct gs_expo_event *event, struct gs_str value,
+    enum gs_status status, struct gs_error *err) {
+	if (err == NULL)
+		return status;
+	struct gs_error reason = *err;
+	const char *line = event->series.p;
+	while (line > batch->body.p && line[-1] != '\n')
+		line--;
+	bool in_body = value.p >= batch->body.p && value.p < batch->body.p + batch->body.n;
+	const char *at = in_body ? value.p : event->series.p; /* a value with escapes stands in the parser */
+	struct gs_str shown = gs_str_make(event->series.p, event->series.n < 120 ? event->series.n : 120);
+	return gs_error_set(
+	    err, status, event->line, (uint32_t)(at - line) + 1, "%s: %.*s", reason.text, GS_FMT(shown));
+}
+
 /* Copy the labels of the event without clearmode and without empty ones, which Prometheus takes for absent. */
 static enum gs_status take_labels(
     struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample, struct gs_error *err) {
@@ -107,11 +122,8 @@ static enum gs_status take_labels(
 		struct gs_label label = event->labels[i];
 		if (gs_str_eq(label.name, GS_STR("clearmode"))) {
 			enum gs_status status = gs_mode_parse(label.value, &sample->mode, err);
-			if (status != GS_OK) {
-				if (err != NULL)
-					err->line = event->line;
-				return status;
-			}
+			if (status != GS_OK)
+				return mode_error(batch, event, label.value, status, err);
 			continue;
 		}
 		if (gs_str_eq(label.name, GS_STR("__name__")))

@@ -82,7 +82,7 @@ struct gs_batch {
 	struct gs_arena *arena;
 	struct gs_map *families; /* name -> batch_family */
 	struct gs_batch_options options;
-	struct gs_label labels[64]; /* of the options, sorted by name */
+	struct gs_label labels[GS_BATCH_LABELS_MAX]; /* of the options */
 	struct gs_batch_stats stats;
 	struct gs_str body;
 	struct batch_family **order; /* families in the order in which they were first named */

@@ -9,7 +9,7 @@
 #include "gravel/base/mem.h"
 #include "gravel/base/num.h"
 
-#define POINT_LABELS_MAX (GS_LIMIT_LABELS + 64)
+#define POINT_LABELS_MAX (GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX)
 
 /* What one name means: found once for a run of samples that share it. */
 struct meaning {

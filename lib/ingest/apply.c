@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the writer does with an entry. */
 #include "gravel/base/clock.h"
+#include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
@@ -45,6 +46,8 @@ static void apply_push(struct gs_ingest *ingest, struct entry *entry) {
 	gs_lock_take(&ingest->queue_lock);
 	ingest->pushes--;
 	gs_lock_release(&ingest->queue_lock);
+	if (status != GS_OK)
+		gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err.line, err.column, err.text);
 	done(ctx, status, &err);
 }
 
@@ -68,28 +71,23 @@ static const char *drop_reason(enum gs_status status) {
 	return gs_status_name(status);
 }
 
-static void count_publisher(const struct entry *entry, int64_t now_ms) {
-	char name[256];
-	struct gs_str publisher = entry->info.key.publisher;
-	size_t n = publisher.n < sizeof(name) - 1 ? publisher.n : sizeof(name) - 1;
-	memcpy(name, publisher.p, n);
-	name[n] = '\0';
-	gs_metric_set_l(GS_M_PUBLISHER_SEEN, (double)now_ms / 1e3, name, NULL);
-	gs_metric_set_l(GS_M_PUBLISHER_LAG, (double)(now_ms - entry->sent_ms) / 1e3, name, NULL);
-	gs_metric_set_l(GS_M_PUBLISHER_SKEW, (double)(entry->sent_ms - entry->stored_ms) / 1e3, name, NULL);
-}
-
 static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 	struct gs_store_result result = {0};
 	int64_t now_ms = gs_clock_wall_ms();
 	ingest_store_take(ingest);
 	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, &result);
 	ingest_store_release(ingest);
-	count_publisher(entry, now_ms);
+	publisher_saw(ingest, entry, now_ms);
 	if (status != GS_OK) {
 		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
+		gs_log(GS_LOG_VERBOSE, "dropped a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": %s",
+		    GS_FMT(entry->info.key.instance), GS_FMT(entry->info.key.job), GS_FMT(entry->info.key.publisher),
+		    drop_reason(status));
 		return;
 	}
+	gs_log(GS_LOG_DEBUG, "applied a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": %zu samples",
+	    GS_FMT(entry->info.key.instance), GS_FMT(entry->info.key.job), GS_FMT(entry->info.key.publisher),
+	    result.samples);
 	gs_metric_add(GS_M_APPLIED, 1);
 	gs_metric_observe(GS_M_LAG, (double)(now_ms - entry->end_ms) / 1e3);
 	count_result(&result, "scrape");

@@ -46,6 +46,7 @@ struct entry *entry_get(struct gs_ingest *ingest, enum entry_kind kind) {
 	*entry = (struct entry){.kind = kind, .batch = entry->batch, .arena = entry->arena, .text = entry->text};
 	gs_arena_clear(entry->arena);
 	gs_buf_clear(&entry->text);
+	entry->text.max = GS_LIMIT_WIRE_BODY;
 	return entry;
 }
 

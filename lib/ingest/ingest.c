@@ -3,6 +3,7 @@
 
 #include "gravel/base/clock.h"
 #include "gravel/base/mem.h"
+#include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
@@ -42,6 +43,10 @@ static void tick(struct gs_ingest *ingest) {
 	gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
 	ingest_store_release(ingest);
 	gs_metric_add(GS_M_EXPIRED, (double)expired);
+	publishers_forget(ingest);
+	if (stale != 0)
+		gs_log(GS_LOG_WARN,
+		    "%zu targets went stale: no scrape of them came for max_age; their series have left", stale);
 }
 
 /* Take the whole queue, or NULL after a tick or when a refresh is asked for. Sets *stop when there is nothing left to do for ever. */
@@ -110,10 +115,11 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 		status = gs_journal_open_memory(&ingest->journal);
 	ingest->topic = gs_strdup(gs_str_of(options->topic));
 	ingest->store = gs_store_new(&options->store);
+	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
 	ingest->own_batch = gs_batch_new();
 	ingest->own_parser = gs_expo_parser_new();
-	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->own_batch == NULL ||
-	    ingest->own_parser == NULL) {
+	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->publishers == NULL ||
+	    ingest->own_batch == NULL || ingest->own_parser == NULL) {
 		gs_ingest_free(ingest);
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	}
@@ -149,6 +155,7 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 		ingest->free_kits = next;
 	}
 	message_close(ingest);
+	publishers_free(ingest);
 	gs_journal_close(ingest->journal);
 	gs_store_free(ingest->store);
 	gs_batch_free(ingest->own_batch);
@@ -218,6 +225,8 @@ enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_p
 		if (entry != NULL)
 			entry_put(ingest, entry);
 		take_back(ingest);
+		if (err != NULL)
+			gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
 		return status;
 	}
 	ingest_queue(ingest, entry);

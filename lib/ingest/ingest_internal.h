@@ -38,6 +38,12 @@ struct kit {
 	struct gs_expo_parser *parser;
 };
 
+/* A poller, as long as it has groups. */
+struct publisher {
+	struct gs_str name; /* stands behind the struct, terminated */
+	bool seen;
+};
+
 struct gs_ingest {
 	struct gs_ingest_options options;
 	char *topic;
@@ -73,6 +79,7 @@ struct gs_ingest {
 	struct gs_expo_parser *own_parser;
 	struct gs_buf own_text;
 	int64_t next_tick_ms; /* monotonic */
+	struct gs_map *publishers;
 
 	/* The message thread's alone. */
 	struct gs_codec *codec;
@@ -100,6 +107,11 @@ void ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 
 /* own.c: on the writer's thread. */
 void ingest_refresh_own(struct gs_ingest *ingest);
+
+/* publisher.c: on the writer's thread. */
+void publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms);
+void publishers_forget(struct gs_ingest *ingest); /* those without a group */
+void publishers_free(struct gs_ingest *ingest);
 
 /* message.c */
 GS_MUST_USE enum gs_status message_open(struct gs_ingest *ingest);

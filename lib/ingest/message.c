@@ -7,13 +7,13 @@
 #include "ingest_internal.h"
 
 #define JOINER_BYTES ((size_t)256 * 1024 * 1024)
-#define TARGET_LABELS_MAX 48
+#define TARGET_LABELS_MAX (GS_BATCH_LABELS_MAX - 3)
 #define LABELS_MAX (TARGET_LABELS_MAX + 3)
 
 enum gs_status message_open(struct gs_ingest *ingest) {
 	ingest->codec = gs_codec_new();
 	ingest->joiner = gs_wire_joiner_new(JOINER_BYTES);
-	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT);
+	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT + 1);
 	gs_buf_init(&ingest->header_scratch, GS_LIMIT_HEADER);
 	gs_buf_init(&ingest->part, GS_LIMIT_WIRE_BODY);
 	return ingest->codec != NULL && ingest->joiner != NULL ? GS_OK : GS_ENOMEM;
@@ -60,6 +60,9 @@ static enum gs_status read_labels(
 		if (status == GS_OK && !ours)
 			labels[(*n)++] = label;
 	}
+	/* Text that closes the braces itself and goes on is none. */
+	if (status == GS_OK && (gs_expo_next(parser, &event, NULL) != GS_OK || event.kind != GS_EXPO_END))
+		status = GS_EINVAL;
 	gs_buf_free(&line);
 	return status;
 }
@@ -129,6 +132,7 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 	struct gs_error err = {0};
 	if (body.p != entry->text.p && body.n != 0) {
 		gs_buf_clear(&entry->text);
+		entry->text.max = GS_LIMIT_WIRE_BODY;
 		gs_buf_str(&entry->text, body);
 		body = gs_buf_slice(&entry->text);
 	}
@@ -209,5 +213,7 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 		drop(message, "memory", "no entry");
 		return;
 	}
+	/* A bomb gets no more than its header admits. */
+	entry->text.max = header.body_size > entry->text.cap ? header.body_size : entry->text.cap;
 	take_body(ingest, entry, message, &group, &header);
 }

@@ -33,6 +33,8 @@ void ingest_refresh_own(struct gs_ingest *ingest) {
 	gs_buf_clear(&ingest->own_text);
 	set_store_metrics(ingest);
 	gs_telemetry_render(GS_METRIC_RECEIVER, &ingest->own_text);
+	gs_metric_head(GS_M_SCRAPE_TIMESTAMP, &ingest->own_text);
+	gs_metric_head(GS_M_SCRAPE_AGE, &ingest->own_text);
 	/* Only this thread changes the store, so reading it here needs no lock. */
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(

@@ -24,7 +24,7 @@ static char *log_program_copy;
 static char *log_path;
 
 static const char *level_name(enum gs_log_level level) {
-	static const char *const names[] = {"error", "warn", "info", "debug"};
+	static const char *const names[] = {"error", "warn", "info", "info", "debug"};
 	return names[level];
 }
 

@@ -114,6 +114,10 @@ static void put_family(struct gs_buf *out, const struct family *family, struct g
 		put_point(out, family->row, &points[i]);
 }
 
+void gs_metric_head(enum gs_metric id, struct gs_buf *out) {
+	put_head(out, &gs_metric_table[id]);
+}
+
 void gs_telemetry_render(enum gs_metric_program program, struct gs_buf *out) {
 	struct families families;
 	struct gs_arena *arena = gs_arena_new(ARENA_MAX);

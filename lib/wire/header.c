@@ -167,7 +167,7 @@ static enum gs_status read_labels(struct parse *p, struct gs_str key, struct gs_
 }
 
 static enum gs_status read_pair(struct parse *p) {
-	struct gs_str key, value;
+	struct gs_str key = {0}, value = {0};
 	enum gs_status status = take_pair(p, &key, &value);
 	if (status != GS_OK)
 		return status;
@@ -188,7 +188,7 @@ static enum gs_status read_pair(struct parse *p) {
 
 /* Version and kind stand in front, because what they are decides how the rest is read. */
 static enum gs_status read_front(struct parse *p) {
-	struct gs_str key, value;
+	struct gs_str key = {0}, value = {0};
 	uint64_t version = 0;
 	enum gs_status status = take_pair(p, &key, &value);
 	if (status != GS_OK)

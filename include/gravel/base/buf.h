@@ -44,7 +44,8 @@ void gs_buf_i64(struct gs_buf *buf, int64_t v);
 /** gs_buf_double(buf, v): Append ${v} as gs_num_print_double writes it. */
 void gs_buf_double(struct gs_buf *buf, double v);
 
-/** gs_buf_printf(buf, fmt, ...): For text, not for numbers with a fraction (those depend on the locale). */
+/** gs_buf_printf(buf, fmt, ...): For text, not for numbers with a fraction (those depend on the locale). Needs room for one byte
+ * more than it appends. */
 void gs_buf_printf(struct gs_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** gs_buf_slice(buf): The contents, valid until the next append. */

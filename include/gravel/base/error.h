@@ -11,7 +11,7 @@
 struct gs_error {
 	uint32_t line;
 	uint32_t column;
-	char text[256];
+	char text[512];
 };
 
 /** gs_error_set(err, status, line, column, fmt, ...):

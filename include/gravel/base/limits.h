@@ -43,6 +43,13 @@
 /* Codec. Fixed: RFC 9659 allows no larger window for Content-Encoding zstd, and a frame of a few bytes can claim it. */
 #define GS_LIMIT_ZSTD_WINDOW_LOG 23
 
+/* HTTP server. Fixed: fds and memory of one process (fewer connections where the limit of open files is low); what no sane
+ * client exceeds; and how much of a refused body is read so that its sender gets to see the answer. */
+#define GS_LIMIT_WEB_CONNECTIONS 4096
+#define GS_LIMIT_WEB_HEADERS (32 * 1024) /* request line and headers, and MHD's buffers, of one connection */
+#define GS_LIMIT_WEB_DISCARD (1024 * 1024)
+#define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 503 */
+
 /* Own metrics: distinct label values of one metric; more are counted under "other". Fixed. */
 #define GS_LIMIT_METRIC_SERIES 4096
 

@@ -30,7 +30,6 @@ enum gs_lock_rank {
 	GS_RANK_BUS = 60, /* bus: state of the connection */
 	GS_RANK_WEB = 70, /* web: suspended requests */
 	GS_RANK_TELEMETRY = 80, /* telemetry: labelled series */
-	GS_RANK_LOG = 90, /* log: the file, rate limits */
 };
 
 /** gs_lock_init(lock, rank): GS_ENOMEM where the system refuses. */

@@ -29,6 +29,9 @@ GS_MUST_USE enum gs_status gs_map_put(struct gs_map *map, struct gs_str key, voi
 /** gs_map_remove(map, key): Remove the entry and return its value, or NULL. */
 void *gs_map_remove(struct gs_map *map, struct gs_str key);
 
+/** gs_map_clear(map): Remove all entries without looking at their keys, which may be gone already; keeps the table. */
+void gs_map_clear(struct gs_map *map);
+
 size_t gs_map_count(const struct gs_map *map);
 
 /** gs_map_next(map, cursor, ret_key):

@@ -12,7 +12,8 @@
  * What was scraped and is not acknowledged yet: for each key (a target) the parts of its newest scrape, in bounded memory. Pure bookkeeping,
  * no nats.h, its own lock (GS_RANK_OUTBOX); any thread.
  * Invariants (gs_outbox_check):
- * 1. bytes is the sum over all parts held, and <= max, except that a part being sent is never freed under its sender.
+ * 1. bytes is the sum over all parts held, and <= max. A part being sent is never freed under its sender: what was replaced or evicted
+ *    in its hands is no longer counted, and goes when the send function returns.
  * 2. A key has at most one entry that waits or is in flight; a newer put replaces it whole, acks of the replaced one are ignored.
  * 3. Every entry that has an unsent part stands in the queue, in the order of its put.
  */
@@ -40,8 +41,9 @@ GS_MUST_USE enum gs_status gs_outbox_put(
     struct gs_outbox *outbox, struct gs_str key, const struct gs_outbox_part *parts, size_t nparts);
 
 /** gs_outbox_send(outbox, fn, ctx):
- * Hand unsent parts to ${fn} (oldest entry first, outside the lock) with a fresh token each, until ${fn} returns anything but GS_OK (GS_EAGAIN: that part stays
- * unsent; any other status: the whole entry is given up as evicted) or nothing is left. Calls do not overlap: a second caller returns at once. */
+ * Hand unsent parts to ${fn} (oldest entry first, outside the lock) with a fresh token each until nothing is left. When ${fn} returns GS_EAGAIN,
+ * GS_ENOMEM or GS_ECLOSED, that part stays unsent and the call ends; any other status but GS_OK gives the whole entry up as evicted and goes on with the
+ * next. Calls do not overlap: a second caller returns at once, and the first one then tries again where it would have ended. */
 typedef enum gs_status gs_outbox_send_fn(void *ctx, const struct gs_outbox_part *part, uint64_t token);
 void gs_outbox_send(struct gs_outbox *outbox, gs_outbox_send_fn *fn, void *ctx);
 

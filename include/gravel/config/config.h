@@ -48,7 +48,7 @@ enum gs_config_storage { GS_STORAGE_FILE, GS_STORAGE_MEMORY };
 
 /* poller_stream, receiver_stream */
 struct gs_config_stream {
-	bool present; /* the section is in the file */
+	bool present; /* the section is in the file; stays the first member (lib/config/keys.c) */
 	const char **
 	    urls; /* nats://[user:password@]host:port; a list, or one string with commas. Secrets: dumped as "<hidden>" */
 	size_t nurls;
@@ -58,7 +58,7 @@ struct gs_config_stream {
 	int64_t replicas; /* 1 to 5 */
 	int64_t retention; /* max age of the stream; 10m */
 	enum gs_config_storage storage;
-	int64_t buffer; /* poller_stream: memory for what could not be sent; GS_LIMIT_OUTBOX */
+	int64_t buffer; /* poller_stream only: memory for what could not be sent; GS_LIMIT_OUTBOX */
 };
 
 struct gs_config_receiver {
@@ -82,6 +82,7 @@ struct gs_config {
 	int64_t scrape_body_limit;
 	int64_t max_age;
 	int64_t monitor_port; /* 0: none */
+	const char *monitor_address;
 	const char *logfile; /* NULL: stderr */
 	bool verbose;
 	bool debug;
@@ -111,6 +112,11 @@ GS_MUST_USE enum gs_status gs_config_load(
 GS_MUST_USE enum gs_status gs_config_parse(
     struct gs_str text, const char *file, struct gs_config_report *report, struct gs_config **ret_config);
 
+/** gs_config_set_listen(config, address, err):
+ * Let ${address} (copied) take the place of receiver.listen: for the option -l. GS_EINVAL when it has not the form; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_config_set_listen(struct gs_config *config, const char *address, struct gs_error *err);
+
+/** gs_config_free(config): Free it and all that it points to; NULL is nothing. */
 void gs_config_free(struct gs_config *config);
 void gs_config_report_free(struct gs_config_report *report);
 

@@ -16,7 +16,7 @@
  * Laxer than Prometheus: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name unit", a sign
  * before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp (checked and dropped).
  * Stricter: a line break in a label value and the label __name__ are refused (as expfmt does), NUL ends nothing, and after a metric name must
- * come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time 5.
+ * come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time 5, and "# HELP a.b text" is a mere comment.
  * Not yet: names in quotes.
  */
 

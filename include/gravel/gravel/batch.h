@@ -18,15 +18,15 @@ enum gs_label_rule {
 	GS_LABELS_EXPORT, /* the sample's is renamed exported_<name> (honor_labels: false) */
 };
 
+#define GS_BATCH_LABELS_MAX 72 /* 64 of a target, and job, instance, publisher */
+
 struct gs_batch_options {
-	const struct gs_label
-	    *labels; /* set on every sample; names distinct; an empty value removes the label. At most 64 */
-	size_t nlabels;
+	const struct gs_label *labels; /* set on every sample; names distinct; an empty value removes the label */
+	size_t nlabels; /* at most GS_BATCH_LABELS_MAX */
 	enum gs_label_rule rule;
 	struct gs_mode mode; /* for samples that name no clearmode */
-	bool
-	    lenient; /* a scrape: what a push would be refused for is dropped and counted instead, as long as it parses */
 	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
+	bool lenient; /* a scrape: what a push would be refused for is dropped and counted instead, if it parses */
 };
 
 struct gs_batch_stats {

@@ -15,6 +15,7 @@ enum gs_log_level {
 	GS_LOG_ERROR, /* someone must act */
 	GS_LOG_WARN, /* something was lost, or soon will be */
 	GS_LOG_INFO, /* state changed */
+	GS_LOG_VERBOSE, /* each event that went wrong; written as info */
 	GS_LOG_DEBUG, /* each event */
 };
 

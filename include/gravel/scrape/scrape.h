@@ -11,15 +11,25 @@
 
 /*
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
+ *
+ * What goes out is Prometheus' GET for the text format: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
+ * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
+ * one. What a body holds is for the consumer of results to judge (gs_scrape_inspect, GS_SCRAPE_PARSE).
+ *
+ * Counted here: GS_M_SCRAPE_DELAY and GS_M_SCRAPES_SKIPPED (slots that passed while the scrape before still ran, or while the process did not
+ * run). Counted by the consumer, who knows whether the body parsed: GS_M_SCRAPES, _SCRAPE_FAILURES, _SCRAPE_BYTES, _SCRAPE_SAMPLES, _TARGETS.
+ *
+ * A target needs a descriptor for its connection: the program raises its limit of open files. With libcurl before 7.87 (EL 8, EL 9) a
+ * name server that does not answer holds up all scrapes for as long as the system's resolver waits for it.
  */
 struct gs_scraper;
 
 struct gs_scrape_target {
 	const char *job;
 	const char *instance;
-	const char *url;
-	int64_t interval_ms;
-	int64_t timeout_ms;
+	const char *url; /* http or https */
+	int64_t interval_ms; /* 1 ms .. 366 days */
+	int64_t timeout_ms; /* of everything: name, connection, redirects, body; in the same range */
 	void *user; /* given back with each result */
 };
 
@@ -42,43 +52,49 @@ enum gs_scrape_cause {
 	GS_SCRAPE_CAUSES,
 };
 
+/** gs_scrape_cause_name(cause): The word above; "ok" for GS_SCRAPE_OK. Static. */
 const char *gs_scrape_cause_name(enum gs_scrape_cause cause);
 
 struct gs_scrape_result {
 	const struct gs_scrape_target *target;
 	enum gs_scrape_cause cause;
-	const char *text; /* one sentence on the cause; "" when OK */
+	const char *text; /* one sentence on the cause, without secrets of the URL; "" when OK. As the body */
 	int64_t time_ms; /* wall clock at the start */
 	int64_t duration_us;
 	struct gs_str body; /* decompressed; empty unless OK. Valid during the call */
-	struct gs_str content_type;
+	struct gs_str content_type; /* of the answer, empty if there is none. Valid during the call */
 };
 
-/* On the scraper's thread; should take well under the shortest interval. */
+/* On the scraper's thread; should take well under the shortest interval: nothing else is scraped meanwhile. */
 typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 
 struct gs_scraper_options {
 	const char *user_agent;
 	const char *identity; /* with job and instance the seed of a target's place in its interval */
-	size_t body_limit; /* bytes after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
+	size_t body_limit; /* bytes of a body, before and after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
 	gs_scrape_fn *on_result;
 	void *ctx;
 };
 
-/** gs_scraper_new(options, ret_scraper, err): */
+/** gs_scraper_new(options, ret_scraper, err):
+ * Make a scraper without targets. Strings of ${options} are copied. GS_ENOMEM, or GS_EIO where the system gives no descriptors. */
 GS_MUST_USE enum gs_status gs_scraper_new(
     const struct gs_scraper_options *options, struct gs_scraper **ret_scraper, struct gs_error *err);
 
-/** gs_scraper_add(scraper, target): Before gs_scraper_start. Strings must live as long as the scraper; the struct is copied. */
+/** gs_scraper_add(scraper, target): Before gs_scraper_start. Strings must live as long as the scraper; the struct is copied. GS_EINVAL for a URL or
+ * a time outside what struct gs_scrape_target says, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *target);
 
 /** gs_scraper_start(scraper): Run the schedule on a thread: each target at a point of its interval that a stable hash gives, so that the load is
- * even and stays the same over restarts. A target whose last scrape still runs is skipped and counted. */
+ * even and stays the same over restarts, counted on the wall clock. A target whose last scrape still runs is skipped and counted. Once in the
+ * life of a scraper. Signals are blocked on the thread. GS_EIO. */
 GS_MUST_USE enum gs_status gs_scraper_start(struct gs_scraper *scraper, struct gs_error *err);
 
 /** gs_scraper_stop(scraper, grace_ms): Start no more, give running scrapes ${grace_ms} to end, cancel the rest (GS_SCRAPE_SHUTDOWN, not reported),
- * join the thread. */
+ * join the thread. Not from on_result. A scraper that does not run is left alone. */
 void gs_scraper_stop(struct gs_scraper *scraper, int64_t grace_ms);
+
+/** gs_scraper_free(scraper): Stop it without grace if it runs, and free it. NULL is nothing. */
 void gs_scraper_free(struct gs_scraper *scraper);
 
 #endif

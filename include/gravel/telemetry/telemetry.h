@@ -50,6 +50,9 @@ void gs_telemetry_render(enum gs_metric_program program, struct gs_buf *out);
 /** gs_telemetry_reference(out): Append docs/METRICS.md, made from the table. */
 void gs_telemetry_reference(struct gs_buf *out);
 
+/** gs_metric_head(id, out): Append the HELP and TYPE lines of a metric whose values are written by someone else. */
+void gs_metric_head(enum gs_metric id, struct gs_buf *out);
+
 /** gs_telemetry_reset(): For tests: everything back to its start. */
 void gs_telemetry_reset(void);
 

@@ -33,10 +33,13 @@ struct gs_web_route {
 };
 
 struct gs_web_options {
-	const char *listen; /* host:port, [v6]:port or :port (all addresses); port 0: any */
+	const char *
+	    listen; /* host:port, [v6]:port or :port (all addresses); port 0: any; a name that has both: its IPv4 address */
+	const char *setting; /* where a person sets listen, for errors; NULL: "-l or receiver.listen" */
 	const struct gs_web_route *routes; /* ended by path NULL; must outlive the server. The first that fits */
 	void *ctx; /* of every handler */
-	size_t body_limit; /* bytes of a request body, before and after decompression; beyond: 413 */
+	size_t
+	    body_limit; /* bytes of a request body, before and after decompression; beyond: 413. All bodies together: GS_LIMIT_WEB_BODIES times this; beyond: 503 */
 	unsigned threads; /* 2 if 0 */
 	unsigned idle_timeout_s; /* 60 if 0 */
 };
@@ -45,7 +48,7 @@ struct gs_web_options {
 GS_MUST_USE enum gs_status gs_web_start(
     const struct gs_web_options *options, struct gs_web **ret_web, struct gs_error *err);
 
-/** gs_web_stop(web): Accept no more, wait for suspended requests to be answered (the caller sees to it that they are) and for handlers, free. */
+/** gs_web_stop(web): Answer new requests with 503, wait for suspended requests to be answered (the caller sees to it that they are) and for handlers, free. */
 void gs_web_stop(struct gs_web *web);
 
 /** gs_web_port(web): The port it listens on. */
@@ -59,7 +62,7 @@ struct gs_str gs_web_rest(
 struct gs_str gs_web_body(
     const struct gs_web_request *request); /* decoded by Content-Encoding (gzip, zstd); for POST and PUT */
 
-/** gs_web_header(request, name): The first such header, or the empty slice. ${name} is compared without case. */
+/** gs_web_header(request, name): The first such header without blanks around it, or the empty slice. ${name} is compared without case. */
 struct gs_str gs_web_header(const struct gs_web_request *request, const char *name);
 
 /** gs_web_query(request, name, i): The ${i}-th value of the query argument ${name}, percent-decoded; {NULL, 0} if there is none. */
@@ -70,7 +73,7 @@ GS_MUST_USE enum gs_status gs_web_percent_decode(struct gs_str in, bool plus, st
 
 /** gs_web_answer(request, code, content_type, body):
  * Answer now, from the handler. ${body} is taken over (the buffer is empty afterwards; NULL or empty for none); bodies from 1 KiB on are sent gzipped
- * to those who accept it. Exactly one answer or one suspend for each request. */
+ * to those who accept it. ${content_type} is not copied: a literal, or NULL. A body buffer with an error is answered 500. Exactly one answer or one suspend for each request. */
 void gs_web_answer(struct gs_web_request *request, unsigned code, const char *content_type, struct gs_buf *body);
 
 /** gs_web_answer_text(request, code, text): The same with a short text/plain body that is copied. */

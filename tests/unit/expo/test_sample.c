@@ -207,22 +207,65 @@ static void test_nul(void **state) {
 	gs_expo_parser_free(parser);
 }
 
-/* The closing quote, an escape and a byte of UTF-8 at every distance from the start, for the reading by words. */
+/* Behind the line: nothing, or so much that blocks of bytes are read over its end, with what would end a value, a name or a word. */
+static const char *const rests[] = {
+    "", "\n", "\r\n", "\n#", "\nabcdefghijklmnop{b=\"\\\\\"} 1 2\nabcdefghijklmnop 1\n"};
+
+/* The closing quote, an escape and a byte of UTF-8 at every distance from the start, for the reading by blocks. */
 static void test_values_of_every_length(void **state) {
 	(void)state;
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	static const char *const tails[] = {"", "\\n", "\xc3\xa4", "!", "#", "[", "]"};
 	static const char *const values[] = {"", "\n", "\xc3\xa4", "!", "#", "[", "]"};
 	for (size_t n = 0; n < 40; n++) {
-		for (size_t t = 0; t < COUNT(tails); t++) {
-			char body[100], want[100];
+		for (size_t t = 0; t < COUNT(tails) * COUNT(rests); t++) {
+			char body[200], want[100];
 			struct gs_expo_event event;
 			memset(want, 'x', n);
-			snprintf(want + n, sizeof(want) - n, "%s", values[t]);
-			snprintf(body, sizeof(body), "a{b=\"%.*s%s\"} 1", (int)n, want, tails[t]);
+			snprintf(want + n, sizeof(want) - n, "%s", values[t % COUNT(tails)]);
+			snprintf(body, sizeof(body), "a{b=\"%.*s%s\"} 1%s", (int)n, want, tails[t % COUNT(tails)],
+			    rests[t / COUNT(tails)]);
 			assert_int_equal(one(parser, gs_str_of(body), &event, NULL), GS_OK);
 			assert_true(gs_str_eq(event.labels[0].value, gs_str_of(want)));
-			assert_true(event.value == 1);
+			assert_true(event.value == 1 && !event.has_timestamp);
+		}
+	}
+	gs_expo_parser_free(parser);
+}
+
+static void test_names_and_words_of_every_length(void **state) {
+	(void)state;
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	static const char name[] = "Az09_:zAZaz0123456789:_abcdefghijklmnopqrstuvwxyz";
+	for (int n = 1; n < 40; n++) {
+		for (size_t t = 0; t < 3 * COUNT(rests); t++) {
+			static const char *const braces[] = {"", "{}", "\t"}, *const times[] = {"", "", " 77"};
+			char body[300];
+			struct gs_expo_event event;
+			snprintf(body, sizeof(body), "%.*s%s 0%.*d%s%s", n, name, braces[t % 3], n, 5, times[t % 3],
+			    rests[t / 3]);
+			assert_int_equal(one(parser, gs_str_of(body), &event, NULL), GS_OK);
+			assert_true(gs_str_eq(event.name, gs_str_make(name, (size_t)n)));
+			assert_true(event.value == 5 && event.has_timestamp == (t % 3 == 2));
+		}
+	}
+	gs_expo_parser_free(parser);
+}
+
+/* Every byte at every place of a name, against the grammar. */
+static void test_every_byte_in_a_name(void **state) {
+	(void)state;
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	for (size_t at = 1; at < 20; at++) {
+		for (int c = 0; c < 256; c++) {
+			char body[] = "abcdefghijklmnopqrstuvwxyz 1\nabcdefghijklmnop 1\n";
+			struct gs_expo_event event;
+			body[at] = (char)c;
+			enum gs_status status = one(parser, gs_str_make(body, sizeof(body) - 1), &event, NULL);
+			bool fine = gs_expo_is_metric_name(gs_str_make(body, at + 1));
+			/* A blank or a brace ends the name, and what follows is no value; as is nothing. */
+			assert_int_equal(status, fine ? GS_OK : GS_EINVAL);
+			assert_true(!fine || event.name.n == 26);
 		}
 	}
 	gs_expo_parser_free(parser);
@@ -271,10 +314,12 @@ static enum gs_status long_one(
 	memcpy(text, before, at);
 	memset(text + at, 'x', n);
 	memcpy(text + at + n, after, strlen(after));
-	struct gs_expo_parser *parser = gs_expo_parser_new();
-	enum gs_status status = one(parser, gs_str_make(text, at + n + strlen(after)), event, err);
-	gs_expo_parser_free(parser);
-	return status;
+	/* Not freed: the event points into it. */
+	static struct gs_expo_parser *parser;
+	if (parser == NULL)
+		parser = gs_expo_parser_new();
+	assert_non_null(parser);
+	return one(parser, gs_str_make(text, at + n + strlen(after)), event, err);
 }
 
 static void test_name_limits(void **state) {
@@ -315,6 +360,8 @@ int main(void) {
 	    cmocka_unit_test(test_series_and_slices),
 	    cmocka_unit_test(test_nul),
 	    cmocka_unit_test(test_values_of_every_length),
+	    cmocka_unit_test(test_names_and_words_of_every_length),
+	    cmocka_unit_test(test_every_byte_in_a_name),
 	    cmocka_unit_test(test_label_count),
 	    cmocka_unit_test(test_name_limits),
 	    cmocka_unit_test(test_value_limits),

@@ -97,6 +97,7 @@ static void test_cannot_open(void **state) {
 	assert_non_null(strstr(err.text, "\"/nowhere/at/all/log\": No such file or directory"));
 	assert_int_equal(gs_log_open("other", folder, GS_LOG_DEBUG, &err), GS_EIO);
 	gs_log(GS_LOG_DEBUG, "not this");
+	gs_log(GS_LOG_VERBOSE, "nor this");
 	gs_log(GS_LOG_INFO, "this");
 	assert_non_null(strstr(contents(path), "program=prog msg=\"this\""));
 	assert_int_equal(lines(path), 1);

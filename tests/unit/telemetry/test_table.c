@@ -14,7 +14,7 @@ static bool is_name(const char *s) {
 }
 
 static void check_row(const struct gs_metric_row *row) {
-	struct gs_str labels[2];
+	struct gs_str labels[GS_METRIC_LABELS];
 	size_t help = strlen(row->help);
 	bool total = gs_str_ends(gs_str_of(row->name), GS_STR("_total"));
 	if (!is_name(row->name) || (row->type == GS_METRIC_COUNTER) != total)

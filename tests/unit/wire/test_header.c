@@ -68,7 +68,7 @@ static int setup(void **state) {
 	(void)state;
 	f = (struct fixture){0};
 	gs_buf_init(&f.out, 3 * GS_LIMIT_HEADER);
-	gs_buf_init(&f.scratch, GS_LIMIT_HEADER);
+	gs_buf_init(&f.scratch, 2 * GS_LIMIT_HEADER);
 	return 0;
 }
 
@@ -245,6 +245,7 @@ static void test_form_of_the_line(void **state) {
 	refused(BASE " x", GS_EINVAL, "not key=value");
 	refused(BASE " =1", GS_EINVAL, "not key=value");
 	refused("v=1\tk=s", GS_EINVAL, "not printable");
+	refused(BASE "\x7f", GS_EINVAL, "not printable");
 	refused(BASE "\r", GS_EINVAL, "not printable");
 	refused(BASE " l=\xc3\xa9", GS_EINVAL, "not printable");
 	refused("v=x k=s", GS_EINVAL, "key v");

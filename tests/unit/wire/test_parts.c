@@ -88,6 +88,9 @@ static void test_split(void **state) {
 	assert_int_equal(part.n, 6);
 	part = gs_wire_split(whole, 10, &cursor);
 	assert_int_equal(part.n, 0);
+	/* The rest is not cut when it fits. */
+	cursor = 0;
+	assert_int_equal(gs_wire_split(GS_STR("a\nb"), 3, &cursor).n, 3);
 	cursor = 0;
 	assert_int_equal(gs_wire_split((struct gs_str){0}, 10, &cursor).n, 0);
 }
@@ -163,22 +166,33 @@ static void test_all_orders_of_five_parts(void **state) {
 	assert_int_equal(dropped_total, 0);
 }
 
+/* Names that run together in a careless key. */
 static void test_groups_do_not_mix(void **state) {
 	(void)state;
-	struct gs_wire_group left = {GS_STR("p"), GS_STR("a.b"), GS_STR("c")},
-			     right = {GS_STR("p"), GS_STR("a"), GS_STR("b.c")};
+	const struct gs_wire_group groups[] = {
+	    {GS_STR("p"), GS_STR("a.b"), GS_STR("c")},
+	    {GS_STR("p"), GS_STR("a"), GS_STR("b.c")},
+	    {GS_STR("pa"), GS_STR("b"), GS_STR("c")},
+	    {GS_STR("p"), GS_STR("ab"), GS_STR("c")},
+	    {GS_STR("p"), GS_STR("a"), GS_STR("bc")},
+	    {GS_STR("p"), GS_STR(""), GS_STR("abc")},
+	};
 	struct gs_wire_header header = {.kind = GS_WIRE_SCRAPE, .time_ms = 1, .parts = 2};
+	size_t n = sizeof(groups) / sizeof(groups[0]);
 	enum gs_wire_joined result;
-	assert_int_equal(gs_wire_joiner_add(joiner, &left, &header, GS_STR("l0"), &result, &body, &dropped), GS_OK);
-	assert_int_equal(result, GS_WIRE_WAIT);
-	assert_int_equal(gs_wire_joiner_add(joiner, &right, &header, GS_STR("r0"), &result, &body, &dropped), GS_OK);
-	assert_int_equal(result, GS_WIRE_WAIT);
-	gs_wire_joiner_check(joiner);
-	header.part = 1;
-	assert_int_equal(gs_wire_joiner_add(joiner, &left, &header, GS_STR("l1"), &result, &body, &dropped), GS_OK);
-	assert_body("l0l1");
-	assert_int_equal(gs_wire_joiner_add(joiner, &right, &header, GS_STR("r1"), &result, &body, &dropped), GS_OK);
-	assert_body("r0r1");
+	for (size_t i = 0; i < 2 * n; i++) {
+		char text[3] = {(char)('A' + i % n), i < n ? '0' : '1', 0};
+		header.part = i >= n;
+		assert_int_equal(
+		    gs_wire_joiner_add(joiner, &groups[i % n], &header, gs_str_of(text), &result, &body, &dropped),
+		    GS_OK);
+		gs_wire_joiner_check(joiner);
+		assert_int_equal(result, i < n ? GS_WIRE_WAIT : GS_WIRE_WHOLE);
+		if (i >= n) {
+			char want[] = {text[0], '0', text[0], '1', 0};
+			assert_body(want);
+		}
+	}
 }
 
 static void test_interleaved_groups(void **state) {
@@ -337,6 +351,29 @@ static void test_names_that_no_subject_can_hold(void **state) {
 	assert_int_equal(add("a", 1, 0, 2, "x"), GS_WIRE_WAIT);
 }
 
+/* What was collected is counted when it goes, and only then. */
+static void test_a_failure_is_counted(void **state) {
+	(void)state;
+	struct gs_wire_group group = group_of("a");
+	struct gs_wire_header header = {.kind = GS_WIRE_SCRAPE, .time_ms = 1, .parts = 2};
+	enum gs_wire_joined result;
+	gs_mem_fail_after(0);
+	assert_int_equal(gs_wire_joiner_add(joiner, &group, &header, GS_STR("x"), &result, &body, &dropped), GS_ENOMEM);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(add("a", 1, 0, 2, "x"), GS_WIRE_WAIT);
+	header.part = 1;
+	for (int n = 0; n < 2; n++) {
+		gs_mem_fail_after(n); /* the part's copy, then the whole */
+		assert_int_equal(
+		    gs_wire_joiner_add(joiner, &group, &header, GS_STR("y"), &result, &body, &dropped), GS_ENOMEM);
+		gs_mem_fail_after(-1);
+		assert_int_equal(result, GS_WIRE_DROP);
+		assert_int_equal(dropped, 1);
+		assert_int_equal(gs_wire_joiner_bytes(joiner), 0);
+		assert_int_equal(add("a", 1, 0, 2, "x"), GS_WIRE_WAIT);
+	}
+}
+
 /* Three parts of a and one of b; the status of the first call that fails. */
 static enum gs_status run(void) {
 	struct gs_wire_group a = group_of("a"), b = group_of("b");
@@ -412,6 +449,7 @@ int main(void) {
 	    T(test_a_part_above_the_memory),
 	    T(test_empty_claims_are_bounded),
 	    T(test_names_that_no_subject_can_hold),
+	    T(test_a_failure_is_counted),
 	    T(test_failing_allocations),
 	    T(test_free_of_nothing_and_of_unfinished),
 	};

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "../common/program.h"
+#include "gravel/base/mem.h"
+#include "gravel/gravel/mode.h"
+#include "gravel/log/log.h"
+#include "gravel/relay/relay.h"
+#include "gravel/telemetry/telemetry.h"
+#include "gravel/web/web.h"
+
+#define GRACE_MS 2000 /* for running scrapes when we stop */
+#define FLUSH_MS 5000 /* for what is not acknowledged then */
+#define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define METRICS_MAX ((size_t)64 * 1024 * 1024)
+
+struct poller {
+	const struct gs_config *config;
+	struct gs_rules **rules; /* one for each job */
+	struct gs_relay *relay;
+	struct gs_scraper *scraper;
+	struct gs_web *web;
+	char self_url[128];
+};
+
+/* Rules */
+
+static enum gs_status compile_rules(const struct gs_config_job *job, struct gs_rules **ret, struct gs_error *err) {
+	struct gs_mode mode;
+	*ret = NULL;
+	if (job->nrules == 0)
+		return GS_OK;
+	struct gs_rule *rules = gs_alloc_array(job->nrules, sizeof(*rules));
+	enum gs_status status = rules != NULL ? GS_OK : GS_ENOMEM;
+	for (size_t i = 0; i < job->nrules && status == GS_OK; i++) {
+		rules[i] = (struct gs_rule){.metric = job->rules[i].metric, .clearmode = job->rules[i].clearmode};
+		status = gs_mode_parse(gs_str_of(rules[i].clearmode), &mode, err);
+	}
+	if (status == GS_OK)
+		status = gs_rules_new(rules, job->nrules, ret, err);
+	gs_free(rules);
+	return status;
+}
+
+static bool check(const struct gs_config *config) {
+	bool valid = true;
+	for (size_t i = 0; i < config->njobs; i++) {
+		struct gs_error err = {0};
+		struct gs_rules *rules = NULL;
+		if (compile_rules(&config->jobs[i], &rules, &err) != GS_OK) {
+			program_fail("%s: clearmodes of job \"%s\": %s", config->file != NULL ? config->file : "",
+			    config->jobs[i].name, err.text);
+			valid = false;
+		}
+		gs_rules_free(rules);
+	}
+	return valid;
+}
+
+/* HTTP */
+
+static void serve_metrics(void *ctx, struct gs_web_request *request) {
+	struct gs_buf out;
+	(void)ctx;
+	gs_buf_init(&out, METRICS_MAX);
+	gs_telemetry_render(GS_METRIC_POLLER, &out);
+	gs_web_answer(request, 200, TEXT_TYPE, &out);
+}
+
+static void serve_healthy(void *ctx, struct gs_web_request *request) {
+	(void)ctx;
+	gs_web_answer_text(request, 200, "healthy\n");
+}
+
+static void serve_ready(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	if (gs_relay_connected(poller->relay))
+		gs_web_answer_text(request, 200, "ready\n");
+	else
+		gs_web_answer_text(
+		    request, 503, "not connected to NATS; scraping goes on, the newest scrapes are kept\n");
+}
+
+static const struct gs_web_route routes[] = {
+    {.path = "/metrics", .methods = GS_WEB_GET, .handler = serve_metrics},
+    {.path = "/-/healthy", .methods = GS_WEB_GET, .handler = serve_healthy},
+    {.path = "/-/ready", .methods = GS_WEB_GET, .handler = serve_ready},
+    {0},
+};
+
+static enum gs_status start_web(struct poller *poller, struct gs_error *err) {
+	char listen[300];
+	if (poller->config->monitor_port == 0)
+		return GS_OK;
+	snprintf(listen, sizeof(listen), "%s:%d", poller->config->monitor_address, (int)poller->config->monitor_port);
+	struct gs_web_options options = {
+	    .listen = listen,
+	    .setting = "monitor_port",
+	    .routes = routes,
+	    .ctx = poller,
+	    .body_limit = 1024,
+	    .threads = 1,
+	};
+	return gs_web_start(&options, &poller->web, err);
+}
+
+/* Targets */
+
+static enum gs_status add_target(
+    struct poller *poller, const struct gs_relay_target_options *relayed, const char *url, int64_t timeout_ms) {
+	struct gs_relay_target *target = NULL;
+	enum gs_status status = gs_relay_add(poller->relay, relayed, &target);
+	if (status != GS_OK)
+		return status;
+	struct gs_scrape_target scraped = {
+	    .job = relayed->job,
+	    .instance = relayed->instance,
+	    .url = url,
+	    .interval_ms = relayed->interval_ms,
+	    .timeout_ms = timeout_ms,
+	    .user = target,
+	};
+	gs_metric_add(GS_M_TARGETS, 1);
+	return gs_scraper_add(poller->scraper, &scraped);
+}
+
+static enum gs_status add_job(
+    struct poller *poller, const struct gs_config_job *job, struct gs_rules *rules, struct gs_error *err) {
+	for (size_t t = 0; t < job->ntargets; t++) {
+		const struct gs_config_target *target = &job->targets[t];
+		struct gs_label *labels = gs_alloc_array(target->nlabels, sizeof(*labels));
+		if (labels == NULL)
+			return GS_ENOMEM;
+		for (size_t i = 0; i < target->nlabels; i++)
+			labels[i] =
+			    (struct gs_label){gs_str_of(target->labels[i].name), gs_str_of(target->labels[i].value)};
+		struct gs_relay_target_options options = {
+		    .job = job->name,
+		    .instance = target->name,
+		    .interval_ms = job->scrape_interval,
+		    .honor_labels = job->honor_labels,
+		    .labels = labels,
+		    .nlabels = target->nlabels,
+		    .rules = rules,
+		};
+		enum gs_status status = add_target(poller, &options, target->url, job->scrape_timeout);
+		gs_free(labels);
+		if (status != GS_OK)
+			return gs_error_set(err, status, 0, 0, "cannot take target \"%s\" of job \"%s\": %s",
+			    target->name, job->name,
+			    status == GS_ELIMIT ? "its names and labels are too long" : "out of memory");
+	}
+	return GS_OK;
+}
+
+/* The ancestor's self-job: our own metrics go the way of all others. */
+static enum gs_status add_self(struct poller *poller) {
+	const struct gs_config *config = poller->config;
+	if (config->monitor_port == 0)
+		return GS_OK;
+	snprintf(poller->self_url, sizeof(poller->self_url), "http://%s:%d/metrics", config->monitor_address,
+	    (int)config->monitor_port);
+	struct gs_relay_target_options options = {
+	    .job = "prometheus_streams",
+	    .instance = config->identity,
+	    .interval_ms = config->scrape_interval,
+	};
+	return add_target(poller, &options, poller->self_url, config->scrape_timeout);
+}
+
+static enum gs_status add_targets(struct poller *poller, struct gs_error *err) {
+	for (size_t i = 0; i < poller->config->njobs; i++) {
+		enum gs_status status = compile_rules(&poller->config->jobs[i], &poller->rules[i], err);
+		if (status == GS_OK)
+			status = add_job(poller, &poller->config->jobs[i], poller->rules[i], err);
+		if (status != GS_OK)
+			return status;
+	}
+	return add_self(poller);
+}
+
+/* Life */
+
+static enum gs_status open_relay(struct poller *poller, struct gs_error *err) {
+	const struct gs_config_stream *stream = &poller->config->poller_stream;
+	struct program_bus memory;
+	struct gs_relay_options options = {
+	    .identity = poller->config->identity,
+	    .topic = stream->topic,
+	    .buffer = (size_t)stream->buffer,
+	};
+	program_bus_options(poller->config, stream, &memory, &options.bus);
+	return gs_relay_open(&options, &poller->relay, err);
+}
+
+static enum gs_status start(struct poller *poller, struct gs_error *err) {
+	enum gs_status status = open_relay(poller, err);
+	if (status != GS_OK)
+		return status;
+	struct gs_scraper_options options = {
+	    .user_agent = "gravel-poller/" GRAVEL_VERSION,
+	    .identity = poller->config->identity,
+	    .body_limit = (size_t)poller->config->scrape_body_limit,
+	    .on_result = gs_relay_result,
+	    .ctx = poller->relay,
+	};
+	status = gs_scraper_new(&options, &poller->scraper, err);
+	if (status == GS_OK)
+		status = add_targets(poller, err);
+	if (status == GS_OK)
+		status = start_web(poller, err);
+	return status == GS_OK ? gs_scraper_start(poller->scraper, err) : status;
+}
+
+static void stop(struct poller *poller) {
+	if (poller->scraper != NULL)
+		gs_scraper_stop(poller->scraper, GRACE_MS);
+	gs_scraper_free(poller->scraper);
+	gs_web_stop(poller->web);
+	gs_relay_close(poller->relay, FLUSH_MS);
+	for (size_t i = 0; i < poller->config->njobs; i++)
+		gs_rules_free(poller->rules[i]);
+	gs_free(poller->rules);
+}
+
+static int run(const struct gs_config *config) {
+	struct poller poller = {.config = config};
+	struct gs_error err = {0};
+	if (config->poller_stream.nurls == 0) {
+		program_fail("nothing to publish to: set poller_stream.urls in the configuration, for example "
+			     "nats://localhost:4222");
+		return EXIT_FAILED;
+	}
+	poller.rules = gs_alloc_array(config->njobs, sizeof(struct gs_rules *));
+	if (poller.rules == NULL)
+		return EXIT_FAILED;
+	enum gs_status status = start(&poller, &err);
+	if (status == GS_OK) {
+		gs_log(GS_LOG_INFO, "version %s scrapes %.0f targets for publisher \"%s\"", GRAVEL_VERSION,
+		    gs_metric_get(GS_M_TARGETS, NULL, NULL), config->identity);
+		program_wait();
+	} else {
+		program_fail("%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
+	}
+	stop(&poller);
+	return status == GS_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+	static const struct program program = {
+	    .name = "gravel-poller",
+	    .purpose = "Scrape the targets of a site and publish what they expose to NATS JetStream.",
+	    .options = "",
+	    .check = check,
+	    .run = run,
+	};
+	return program_main(&program, argc, argv);
+}

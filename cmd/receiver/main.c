@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../common/program.h"
+#include "gravel/log/log.h"
+#include "receiver.h"
+
+#define CLOSE_MS 2000
+#define HTTP_THREADS 2
+
+static void on_message(void *ctx, const struct gs_bus_message *message) {
+	struct gs_ingest_message taken = {
+	    .subject = message->subject,
+	    .header = message->header,
+	    .data = message->data,
+	    .stored_ms = message->time_ms,
+	};
+	gs_ingest_message(ctx, &taken);
+}
+
+static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *err) {
+	const struct gs_config *config = receiver->config;
+	struct gs_ingest_options options = {
+	    .store =
+		{
+		    .max_series = (size_t)config->receiver.limits.series,
+		    .max_groups = (size_t)config->receiver.limits.groups,
+		    .expiration_ms = config->receiver.expiration,
+		    .max_age_ms = config->max_age,
+		},
+	    .publisher_label = config->receiver.publisher_label,
+	    .topic = config->receiver_stream.topic,
+	    .push_samples = (size_t)config->receiver.limits.push_samples,
+	    .pushes_in_flight = (size_t)config->receiver.limits.pushes_in_flight,
+	};
+	return gs_ingest_new(&options, &receiver->ingest, err);
+}
+
+static enum gs_status start_bus(struct receiver *receiver, struct gs_error *err) {
+	const struct gs_config_stream *stream = &receiver->config->receiver_stream;
+	struct program_bus memory;
+	struct gs_bus_options options;
+	if (stream->nurls == 0)
+		return GS_OK;
+	program_bus_options(receiver->config, stream, &memory, &options);
+	enum gs_status status = gs_bus_open(&options, &receiver->bus, err);
+	return status == GS_OK ? gs_bus_consume(receiver->bus, on_message, receiver->ingest, err) : status;
+}
+
+static enum gs_status start(struct receiver *receiver, struct gs_error *err) {
+	struct gs_web_options options = {
+	    .listen = receiver->config->receiver.listen,
+	    .routes = receiver_routes,
+	    .ctx = receiver,
+	    .body_limit = (size_t)receiver->config->receiver.limits.push_body,
+	    .threads = HTTP_THREADS,
+	};
+	enum gs_status status = start_ingest(receiver, err);
+	if (status == GS_OK)
+		status = gs_web_start(&options, &receiver->web, err);
+	return status == GS_OK ? start_bus(receiver, err) : status;
+}
+
+static void stop(struct receiver *receiver) {
+	/* What feeds the ingest goes first; suspended pushes are answered by the ingest, so it goes last. */
+	gs_bus_close(receiver->bus, CLOSE_MS);
+	gs_web_stop(receiver->web);
+	gs_ingest_free(receiver->ingest);
+}
+
+static int run(const struct gs_config *config) {
+	struct receiver receiver = {.config = config};
+	struct gs_error err = {0};
+	enum gs_status status = start(&receiver, &err);
+	if (status == GS_OK) {
+		gs_log(GS_LOG_INFO, "version %s listens on port %u%s", GRAVEL_VERSION, gs_web_port(receiver.web),
+		    receiver.bus != NULL ? "" : " for pushes only: receiver_stream.urls is not set");
+		program_wait();
+	} else {
+		program_fail("%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
+	}
+	stop(&receiver);
+	return status == GS_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+	static const struct program program = {
+	    .name = "gravel-receiver",
+	    .purpose = "Keep what pollers publish and jobs push, and serve it to Prometheus at /metrics.\n"
+		       "Without a configuration: a push gateway on localhost:4278.",
+	    .options = "  -l ADDR:PORT         listen there instead of at receiver.listen\n",
+	    .takes_listen = true,
+	    .run = run,
+	};
+	return program_main(&program, argc, argv);
+}

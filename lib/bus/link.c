@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/log/log.h"
+#include "gravel/telemetry/telemetry.h"
+#include "private.h"
+
+static uint64_t random_below(struct gs_bus *bus, uint64_t n) {
+	bus->random ^= bus->random << 13;
+	bus->random ^= bus->random >> 7;
+	bus->random ^= bus->random << 17;
+	return bus->random % n;
+}
+
+/* The next delay: doubled up to the maximum, and half of it drawn by lot, so that a thousand pollers do not come back as one. */
+static int64_t backoff(struct gs_bus *bus, int64_t *wait_ms) {
+	int64_t wait = *wait_ms;
+	*wait_ms = wait * 2 < GS_BUS_BACKOFF_MAX_MS ? wait * 2 : GS_BUS_BACKOFF_MAX_MS;
+	return wait / 2 + (int64_t)random_below(bus, (uint64_t)(wait / 2 + 1));
+}
+
+/* Publishes and their ends. */
+
+/* Give up a slot in state QUEUED or SENT, or end one that was acknowledged. Releases the lock for the callback. */
+static void settle_locked(struct gs_bus *bus, uint32_t i, enum gs_status status, const char *reason) {
+	struct gs_flight_slot *slot = &bus->flight.slots[i];
+	uint64_t token = slot->token;
+	natsMsg *msg = slot->msg;
+	slot->msg = NULL;
+	gs_flight_move(&bus->flight, i, GS_FLIGHT_FREE);
+	if (bus->closing || bus->flight.lists[GS_FLIGHT_QUEUED].head != GS_FLIGHT_NONE)
+		gs_cond_broadcast(&bus->cond);
+	gs_lock_release(&bus->lock);
+	natsMsg_Destroy(msg);
+	bus->on_ack(bus->ctx, token, status, reason);
+	gs_lock_take(&bus->lock);
+}
+
+static void settle_all_locked(
+    struct gs_bus *bus, enum gs_flight_state state, enum gs_status status, const char *reason) {
+	while (bus->flight.lists[state].head != GS_FLIGHT_NONE)
+		settle_locked(bus, bus->flight.lists[state].head, status, reason);
+}
+
+/* An answer to a publish; on the thread of nats.c that belongs to the ack subscription. */
+static void on_reply(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure) {
+	(void)nc;
+	(void)sub;
+	struct gs_bus_session *session = closure;
+	struct gs_bus *bus = session->bus;
+	uint64_t slot, serial;
+	char reason[GS_BUS_REASON] = "";
+	enum gs_status status = GS_EAGAIN;
+	bool no_stream = natsMsg_IsNoResponders(msg);
+	if (no_stream)
+		snprintf(reason, sizeof(reason), "no stream takes this subject");
+	else
+		status = gs_reply_ack(
+		    gs_str_make(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), reason, sizeof(reason));
+	if (gs_reply_token(gs_str_of(natsMsg_GetSubject(msg)), &slot, &serial) == GS_OK) {
+		gs_lock_take(&bus->lock);
+		bus->last_ack_ms = gs_clock_mono_ms();
+		if (no_stream) {
+			bus->check_stream = true;
+			gs_cond_broadcast(&bus->cond);
+		}
+		if (gs_flight_find(&bus->flight, slot, serial))
+			settle_locked(bus, (uint32_t)slot, status, reason);
+		gs_lock_release(&bus->lock);
+	}
+	natsMsg_Destroy(msg);
+}
+
+/* The ack subscription is complete: the connection is closed, and on_reply will not run again. */
+static void on_replies_end(void *closure) {
+	struct gs_bus_session *session = closure;
+	struct gs_bus *bus = session->bus;
+	gs_lock_take(&bus->lock);
+	session->ended = true;
+	gs_cond_broadcast(&bus->cond);
+	gs_lock_release(&bus->lock);
+}
+
+static void send_locked(struct gs_bus *bus, struct gs_bus_session *session, uint32_t i) {
+	struct gs_flight_slot *slot = &bus->flight.slots[i];
+	uint64_t serial = slot->serial;
+	natsMsg *msg = slot->msg;
+	slot->msg = NULL;
+	slot->sent_ms = gs_clock_mono_ms();
+	gs_flight_move(&bus->flight, i, GS_FLIGHT_SENT); /* now: the ack may come before the write returns */
+	gs_lock_release(&bus->lock);
+	natsStatus s = natsConnection_PublishMsg(session->nc, msg);
+	natsMsg_Destroy(msg);
+	char reason[GS_BUS_REASON];
+	if (s != NATS_OK)
+		gs_bus_why(s, reason, sizeof(reason));
+	/* What was written in part has spoilt the connection. */
+	if (s != NATS_OK && s != NATS_MAX_PAYLOAD && s != NATS_NO_MEMORY)
+		natsConnection_Close(session->nc);
+	gs_lock_take(&bus->lock);
+	if (!gs_flight_find(&bus->flight, i, serial))
+		return;
+	if (s != NATS_OK)
+		settle_locked(bus, i, GS_EIO, reason);
+	else
+		slot->sent_ms = gs_clock_mono_ms(); /* from here the server has time to answer */
+}
+
+static bool may_send_locked(const struct gs_bus *bus) {
+	uint32_t i = bus->flight.lists[GS_FLIGHT_QUEUED].head;
+	const struct gs_flight_list *sent = &bus->flight.lists[GS_FLIGHT_SENT];
+	if (!bus->ready || i == GS_FLIGHT_NONE)
+		return false;
+	return sent->head == GS_FLIGHT_NONE || sent->bytes + bus->flight.slots[i].bytes <= GS_BUS_WINDOW;
+}
+
+/* Fail what waits too long for its ack. The list is in the order of sending, so the head tells. */
+static void sweep_locked(struct gs_bus *bus) {
+	int64_t now = gs_clock_mono_ms();
+	for (;;) {
+		uint32_t i = bus->flight.lists[GS_FLIGHT_SENT].head;
+		if (i == GS_FLIGHT_NONE)
+			return;
+		int64_t sent = bus->flight.slots[i].sent_ms;
+		int64_t since = sent > bus->last_ack_ms ? sent : bus->last_ack_ms;
+		if (now - since < GS_BUS_ACK_STALL_MS && now - sent < GS_BUS_ACK_MAX_MS)
+			return;
+		settle_locked(bus, i, GS_EIO, "not acknowledged in time");
+	}
+}
+
+/* Sessions. */
+
+void gs_link_unref(struct gs_bus_session *session) {
+	struct gs_bus *bus = session->bus;
+	gs_lock_take(&bus->lock);
+	bool last = --session->refs == 0;
+	gs_lock_release(&bus->lock);
+	if (!last)
+		return;
+	natsSubscription_Destroy(session->acks);
+	jsCtx_Destroy(session->js);
+	natsConnection_Destroy(session->nc);
+	gs_free(session);
+}
+
+struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus) {
+	gs_lock_take(&bus->lock);
+	while (!bus->closing && (!bus->ready || bus->session->ended))
+		gs_cond_wait(&bus->cond, &bus->lock, -1);
+	struct gs_bus_session *session = bus->closing ? NULL : bus->session;
+	if (session != NULL)
+		session->refs++;
+	gs_lock_release(&bus->lock);
+	return session;
+}
+
+/* nats.c's default handler prints to stderr; what it reports reaches us by other ways. */
+static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus err, void *closure) {
+	(void)nc;
+	(void)sub;
+	(void)err;
+	(void)closure;
+}
+
+static natsStatus set_options(natsOptions *o, const struct gs_bus *bus, const char *url) {
+	natsStatus s = natsOptions_SetURL(o, url);
+	if (s == NATS_OK)
+		s = natsOptions_SetName(o, bus->name);
+	if (s == NATS_OK)
+		s = natsOptions_SetTimeout(o, GS_BUS_CONNECT_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetAllowReconnect(o, false);
+	if (s == NATS_OK)
+		s = natsOptions_SetIgnoreDiscoveredServers(o, true);
+	if (s == NATS_OK)
+		s = natsOptions_SetSendAsap(o, true);
+	if (s == NATS_OK)
+		s = natsOptions_SetWriteDeadline(o, GS_BUS_WRITE_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetPingInterval(o, GS_BUS_PING_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetMaxPingsOut(o, 2);
+	if (s == NATS_OK)
+		s = natsOptions_SetErrorHandler(o, on_error, NULL);
+	/* nats.c draws its inbox names from rand() seeded by the time: two programs started at once would share them. */
+	return s == NATS_OK ? natsOptions_SetCustomInboxPrefix(o, bus->inbox) : s;
+}
+
+static natsStatus dial(struct gs_bus *bus, const char *url, natsConnection **nc) {
+	natsOptions *options = NULL;
+	natsStatus s = natsOptions_Create(&options);
+	if (s == NATS_OK)
+		s = set_options(options, bus, url);
+	if (s == NATS_OK)
+		s = natsConnection_Connect(nc, options);
+	natsOptions_Destroy(options);
+	return s;
+}
+
+static natsStatus furnish(struct gs_bus *bus, struct gs_bus_session *session) {
+	char subject[GS_BUS_INBOX + 8];
+	jsOptions js;
+	natsStatus s = jsOptions_Init(&js);
+	js.Wait = GS_BUS_REQUEST_MS;
+	if (s == NATS_OK)
+		s = natsConnection_JetStream(&session->js, session->nc, &js);
+	snprintf(subject, sizeof(subject), "%s.ack.*", bus->inbox);
+	if (s == NATS_OK)
+		s = natsConnection_Subscribe(&session->acks, session->nc, subject, on_reply, session);
+	if (s == NATS_OK)
+		s = natsSubscription_SetPendingLimits(session->acks, -1, -1); /* what is in flight bounds it */
+	return s == NATS_OK ? natsSubscription_SetOnCompleteCB(session->acks, on_replies_end, session) : s;
+}
+
+/* One attempt at one URL. NULL, with the reason, when it failed. */
+static struct gs_bus_session *session_open(struct gs_bus *bus, const char *url, char *reason, size_t n) {
+	snprintf(reason, n, "out of memory");
+	struct gs_bus_session *session = gs_alloc(sizeof(*session));
+	if (session == NULL)
+		return NULL;
+	session->bus = bus;
+	session->refs = 1;
+	natsStatus s = dial(bus, url, &session->nc);
+	if (s == NATS_OK)
+		s = furnish(bus, session);
+	session->since_ms = gs_clock_mono_ms();
+	if (s == NATS_OK)
+		return session;
+	gs_bus_why(s, reason, n);
+	/* Without its completion handler nothing was published on it, so on_reply cannot run. */
+	natsConnection_Close(session->nc);
+	gs_link_unref(session);
+	return NULL;
+}
+
+static void set_ready_locked(struct gs_bus *bus, bool ready) {
+	if (bus->ready == ready)
+		return;
+	bus->ready = ready;
+	bus->epoch += ready;
+	gs_cond_broadcast(&bus->cond);
+	if (!ready)
+		settle_all_locked(
+		    bus, GS_FLIGHT_QUEUED, GS_EAGAIN, "the connection or the stream was lost before it was sent");
+	gs_lock_release(&bus->lock);
+	if (bus->on_state != NULL)
+		bus->on_state(bus->ctx, ready);
+	gs_lock_take(&bus->lock);
+}
+
+/* Look for the stream, make it, become ready. Not more often than the backoff allows, whoever asks. */
+static void tend_stream_locked(struct gs_bus *bus, struct gs_bus_session *session) {
+	char reason[GS_BUS_REASON];
+	bus->check_stream = false;
+	gs_lock_release(&bus->lock);
+	enum gs_stream_result result = gs_stream_ensure(bus, session->js, reason, sizeof(reason));
+	int64_t now = gs_clock_mono_ms();
+	if (now - bus->stream_next_ms > GS_BUS_LIVED_MS)
+		bus->stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
+	bus->stream_next_ms = now + backoff(bus, &bus->stream_wait_ms);
+	bool closed = natsConnection_IsClosed(session->nc);
+	if (result == GS_STREAM_FAILED && !closed && gs_bus_say(&bus->stream_said, reason))
+		gs_log(GS_LOG_WARN, "no stream; trying on stream=\"%s\" reason=\"%s\"", bus->stream_name, reason);
+	if (result == GS_STREAM_THERE && bus->stream_said.text[0] != '\0')
+		gs_log(GS_LOG_INFO, "the stream is there stream=\"%s\"", bus->stream_name);
+	if (result != GS_STREAM_FAILED)
+		gs_bus_say(&bus->stream_said, "");
+	gs_lock_take(&bus->lock);
+	bus->stream_epoch += result == GS_STREAM_MADE;
+	if (result != GS_STREAM_FAILED && !session->ended)
+		set_ready_locked(bus, true);
+}
+
+/* What a session has to do now and then. */
+static void tick_locked(struct gs_bus *bus, struct gs_bus_session *session, int64_t now) {
+	sweep_locked(bus);
+	gs_lock_release(&bus->lock);
+	int64_t max_payload = natsConnection_GetMaxPayload(session->nc);
+	if (bus->muted && now - session->since_ms >= GS_BUS_LIVED_MS) {
+		bus->muted = false;
+		gs_log(GS_LOG_INFO, "connected to NATS for good");
+	}
+	gs_lock_take(&bus->lock);
+	bus->max_payload = (size_t)max_payload;
+}
+
+static void session_run(struct gs_bus *bus, struct gs_bus_session *session) {
+	int64_t tick = 0;
+	gs_lock_take(&bus->lock);
+	while (!bus->stopping && !session->ended) {
+		int64_t now = gs_clock_mono_ms();
+		if (bus->check_stream)
+			set_ready_locked(bus, false);
+		if (!bus->ready && !bus->closing && now >= bus->stream_next_ms) {
+			tend_stream_locked(bus, session);
+		} else if (now >= tick) {
+			tick = now + GS_BUS_TICK_MS;
+			tick_locked(bus, session, now);
+		} else if (may_send_locked(bus)) {
+			send_locked(bus, session, bus->flight.lists[GS_FLIGHT_QUEUED].head);
+		} else {
+			gs_cond_wait(&bus->cond, &bus->lock, tick - now);
+		}
+	}
+	gs_lock_release(&bus->lock);
+}
+
+static void session_begin(struct gs_bus *bus, struct gs_bus_session *session) {
+	gs_metric_add(GS_M_BUS_CONNECTS, 1);
+	gs_metric_set(GS_M_BUS_CONNECTED, 1);
+	int64_t max_payload = natsConnection_GetMaxPayload(session->nc);
+	gs_lock_take(&bus->lock);
+	bus->session = session;
+	bus->max_payload = (size_t)max_payload;
+	bus->check_stream = false;
+	bus->stream_next_ms = 0;
+	bus->stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
+	gs_lock_release(&bus->lock);
+}
+
+static void session_shut(struct gs_bus *bus, struct gs_bus_session *session) {
+	natsConnection_Close(session->nc);
+	gs_lock_take(&bus->lock);
+	while (!session->ended)
+		gs_cond_wait(&bus->cond, &bus->lock, -1);
+	gs_lock_release(&bus->lock);
+}
+
+/* Close it and settle all that was in flight on it: acks of a lost connection never come back. */
+static void session_end(struct gs_bus *bus, struct gs_bus_session *session) {
+	gs_lock_take(&bus->lock);
+	bus->session = NULL;
+	const char *why =
+	    bus->stopping ? "not acknowledged before the close" : "the connection was lost before the ack";
+	set_ready_locked(bus, false);
+	gs_lock_release(&bus->lock);
+	session_shut(bus, session);
+	gs_lock_take(&bus->lock);
+	settle_all_locked(bus, GS_FLIGHT_SENT, GS_EIO, why);
+	gs_cond_broadcast(&bus->cond);
+	gs_lock_release(&bus->lock);
+	gs_metric_set(GS_M_BUS_CONNECTED, 0);
+}
+
+/* The link thread. */
+
+static void say_failed(struct gs_bus *bus, size_t url, const char *shown, char *reason) {
+	gs_url_scrub(reason, gs_str_of(bus->urls[url]));
+	if (gs_bus_say(&bus->url_said[url], reason))
+		gs_log(GS_LOG_WARN, "not connected to NATS; trying on url=\"%s\" reason=\"%s\"", shown, reason);
+}
+
+static void say_lost(struct gs_bus *bus, struct gs_bus_session *session, size_t url, const char *shown, bool lived) {
+	const char *text = NULL;
+	char reason[GS_BUS_REASON];
+	natsStatus s = natsConnection_GetLastError(session->nc, &text);
+	snprintf(reason, sizeof(reason), "%s", text != NULL && text[0] != '\0' ? text : natsStatus_GetText(s));
+	if (s == NATS_OK)
+		snprintf(reason, sizeof(reason), "the server closed it");
+	gs_url_scrub(reason, gs_str_of(bus->urls[url]));
+	if (lived)
+		gs_bus_say(&bus->lost_said, "");
+	/* A server that throws us out again and again is said once, not at each turn. */
+	bus->muted = !gs_bus_say(&bus->lost_said, reason);
+	if (!bus->muted)
+		gs_log(GS_LOG_WARN, "lost the connection to NATS url=\"%s\" reason=\"%s\"", shown, reason);
+}
+
+/* One connection from its first byte to its last; true if it lasted. */
+static bool session_live(struct gs_bus *bus, struct gs_bus_session *session, size_t url, const char *shown) {
+	if (!bus->muted)
+		gs_log(GS_LOG_INFO, "connected to NATS url=\"%s\"", shown);
+	session_begin(bus, session);
+	session_run(bus, session);
+	session_end(bus, session);
+	bool lived = gs_clock_mono_ms() - session->since_ms >= GS_BUS_LIVED_MS;
+	for (size_t i = 0; lived && i < bus->nurls; i++)
+		gs_bus_say(&bus->url_said[i], "");
+	if (!bus->closing)
+		say_lost(bus, session, url, shown, lived);
+	return lived;
+}
+
+static bool attempt(struct gs_bus *bus, size_t url) {
+	char reason[GS_BUS_REASON], shown[GS_BUS_REASON];
+	bool lived = false;
+	gs_url_redact(gs_str_of(bus->urls[url]), shown, sizeof(shown));
+	struct gs_bus_session *session = session_open(bus, bus->urls[url], reason, sizeof(reason));
+	gs_lock_take(&bus->lock);
+	bool closing = bus->closing;
+	/* While closing nobody may wait for us, so nothing is called back from here on. */
+	bus->connecting = closing;
+	gs_lock_release(&bus->lock);
+	if (session != NULL && closing)
+		session_shut(bus, session);
+	else if (session != NULL)
+		lived = session_live(bus, session, url, shown);
+	else if (!closing)
+		say_failed(bus, url, shown, reason);
+	if (session != NULL)
+		gs_link_unref(session);
+	return lived;
+}
+
+static void rest(struct gs_bus *bus, int64_t ms) {
+	int64_t until = gs_clock_mono_ms() + ms;
+	gs_lock_take(&bus->lock);
+	for (int64_t now; !bus->closing && (now = gs_clock_mono_ms()) < until;)
+		gs_cond_wait(&bus->cond, &bus->lock, until - now);
+	gs_lock_release(&bus->lock);
+}
+
+static bool begin_attempt(struct gs_bus *bus) {
+	gs_lock_take(&bus->lock);
+	bus->connecting = !bus->closing;
+	bool go = bus->connecting;
+	gs_lock_release(&bus->lock);
+	return go;
+}
+
+void *gs_link_main(void *arg) {
+	struct gs_bus *bus = arg;
+	bus->next_url = random_below(bus, bus->nurls);
+	for (size_t tried = 1; begin_attempt(bus); tried++) {
+		bool lived = attempt(bus, bus->next_url);
+		bus->next_url = (bus->next_url + 1) % bus->nurls;
+		if (lived)
+			bus->wait_ms = GS_BUS_BACKOFF_MIN_MS;
+		if (lived || tried % bus->nurls == 0)
+			rest(bus, backoff(bus, &bus->wait_ms));
+	}
+	nats_ReleaseThreadMemory();
+	gs_lock_take(&bus->lock);
+	bus->link_done = true;
+	bool abandoned = bus->abandoned;
+	gs_cond_broadcast(&bus->cond);
+	gs_lock_release(&bus->lock);
+	if (abandoned)
+		gs_bus_destroy(bus);
+	return NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_CONFIG_CHECK_H
+#define GRAVEL_CONFIG_CHECK_H
+
+#include "gravel/base/str.h"
+
+/* Whether strings of the config have their form. Each returns NULL, or a static clause that says what is wrong ("has no host"). */
+
+/* The parts of an address; slices of what was parsed. */
+struct gs_url {
+	struct gs_str scheme;
+	struct gs_str userinfo; /* without '@'; p is NULL if there is none */
+	struct gs_str host; /* IPv6 with its brackets */
+	struct gs_str port; /* empty if there is none */
+	struct gs_str rest; /* from the first '/', '?' or '#' on */
+};
+
+/** gs_check_url(s, ret): Split scheme://[userinfo@]host[:port][rest]. Knows no scheme. */
+const char *gs_check_url(struct gs_str s, struct gs_url *ret);
+
+const char *gs_check_target_url(struct gs_str s); /* http or https */
+const char *gs_check_nats_url(struct gs_str s); /* nats or tls, without path */
+const char *gs_check_listen(struct gs_str s); /* host:port, [v6]:port or :port */
+const char *gs_check_topic(struct gs_str s); /* a NATS subject without wildcards */
+const char *gs_check_stream(struct gs_str s); /* a JetStream name, or "" */
+const char *gs_check_label_name(struct gs_str s); /* what a target's own label may be called */
+
+/** gs_check_text(s): No control characters, well-formed UTF-8. For every string. */
+const char *gs_check_text(struct gs_str s);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer.h"
+
+#include <strings.h>
+
+#include "gravel/base/clock.h"
+#include "gravel/base/limits.h"
+#include "gravel/base/mem.h"
+#include "verdict.h"
+
+/* Fixed: what a refusal may say before it is cheaper to close the connection than to read on. */
+#define DISCARD_MAX (64 * 1024)
+/* Fixed: most bodies come in one or two reads. */
+#define READ_SIZE (64L * 1024)
+
+static bool is_status_line(struct gs_str line) {
+	return gs_str_starts(line, GS_STR("HTTP/"));
+}
+
+static void take_encoding(struct gs_transfer *transfer, struct gs_str value) {
+	if (gs_codec_parse(value, &transfer->encoding) != GS_OK)
+		transfer->bad_encoding = true;
+}
+
+static long status_of(const struct gs_transfer *transfer) {
+	long status = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *ctx) {
+	struct gs_transfer *transfer = ctx;
+	struct gs_str line = gs_str_make(p, size * n), name, value;
+	transfer->header_bytes += line.n;
+	if (transfer->header_bytes > GS_TRANSFER_HEADERS_MAX)
+		return 0;
+	if (is_status_line(line)) { /* what the headers of a redirect said is void */
+		transfer->begun = true;
+		transfer->encoding = GS_CODEC_IDENTITY;
+		transfer->bad_encoding = false;
+	} else if (gs_str_cut(line, ':', &name, &value) && name.n == sizeof("content-encoding") - 1 &&
+		   strncasecmp(name.p, "content-encoding", name.n) == 0) {
+		take_encoding(transfer, gs_str_trim(value));
+	} else if (gs_str_trim(line).n == 0) {
+		transfer->begun = status_of(transfer) / 100 != 3;
+	}
+	return line.n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
+	struct gs_transfer *transfer = ctx;
+	n *= size;
+	if (transfer->received == 0) {
+		transfer->wrong_status = status_of(transfer) != 200;
+	}
+	transfer->received += n;
+	if (transfer->wrong_status)
+		return transfer->received <= DISCARD_MAX ? n : 0;
+	gs_buf_add(&transfer->raw, p, n);
+	return transfer->raw.status == GS_OK ? n : 0;
+}
+
+static CURLcode only_http(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+	CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+#else
+	long http = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+	CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS, http);
+	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, http);
+#endif
+}
+
+static void set_newer_options(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x074000
+	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else the end of a transfer waits for its getaddrinfo, and with it every other target. Older releases do wait. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	(void)easy;
+}
+
+/* What is the same for every request. Options that take no memory cannot fail. */
+static enum gs_status set_fixed_options(struct gs_transfer *transfer, const char *user_agent) {
+	CURL *easy = transfer->easy;
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_text);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)GS_LIMIT_REDIRECTS);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
+	/* Connections are kept, so names are seldom asked for; libcurl walks its whole cache after each transfer. */
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->raw.max);
+	set_newer_options(easy);
+	if (only_http(easy) != CURLE_OK || curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) != CURLE_OK)
+		return GS_ENOMEM;
+	return GS_OK;
+}
+
+struct gs_transfer *gs_transfer_new(const char *user_agent, size_t body_limit) {
+	struct gs_transfer *transfer = gs_alloc(sizeof(*transfer));
+	if (transfer == NULL)
+		return NULL;
+	gs_buf_init(&transfer->raw, body_limit);
+	transfer->easy = curl_easy_init();
+	if (transfer->easy == NULL || set_fixed_options(transfer, user_agent) != GS_OK) {
+		gs_transfer_free(transfer);
+		return NULL;
+	}
+	return transfer;
+}
+
+void gs_transfer_free(struct gs_transfer *transfer) {
+	if (transfer == NULL)
+		return;
+	curl_easy_cleanup(transfer->easy);
+	gs_buf_free(&transfer->raw);
+	gs_free(transfer);
+}
+
+enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs_transfer_request *request) {
+	transfer->request = *request;
+	gs_buf_clear(&transfer->raw);
+	transfer->received = 0;
+	transfer->header_bytes = 0;
+	transfer->begun = false;
+	transfer->wrong_status = false;
+	transfer->bad_encoding = false;
+	transfer->encoding = GS_CODEC_IDENTITY;
+	transfer->curl_text[0] = '\0';
+	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, request->headers);
+	if (curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK)
+		return GS_ENOMEM;
+	transfer->time_ms = gs_clock_wall_ms();
+	transfer->start_ns = gs_clock_mono_ns();
+	return GS_OK;
+}
+
+/* The decoded body of a transfer that ended well. */
+static enum gs_scrape_cause decode(
+    struct gs_transfer *transfer, struct gs_transfer_scratch *scratch, struct gs_str *ret_body) {
+	if (transfer->bad_encoding)
+		return gs_verdict_encoding(&scratch->error, "neither gzip nor zstd, which is all that was asked for");
+	*ret_body = gs_buf_slice(&transfer->raw);
+	/* Whoever sends nothing at all has nothing to decode. */
+	if (transfer->encoding == GS_CODEC_IDENTITY || transfer->raw.n == 0)
+		return GS_SCRAPE_OK;
+	gs_buf_clear(&scratch->plain);
+	enum gs_status status = gs_codec_decompress(scratch->codec, transfer->encoding, *ret_body, &scratch->plain);
+	*ret_body = gs_buf_slice(&scratch->plain);
+	if (status == GS_OK)
+		return GS_SCRAPE_OK;
+	if (status == GS_ELIMIT)
+		return gs_verdict_body_limit(&scratch->error, transfer->raw.max);
+	if (status == GS_ENOMEM)
+		return gs_verdict_memory(&scratch->error);
+	return gs_verdict_encoding(&scratch->error, "damaged or cut short");
+}
+
+void gs_transfer_result(
+    struct gs_transfer *transfer, CURLcode code, struct gs_transfer_scratch *scratch, struct gs_scrape_result *result) {
+	const char *content_type = NULL;
+	*result = (struct gs_scrape_result){
+	    .text = "",
+	    .time_ms = transfer->time_ms,
+	    .duration_us = (gs_clock_mono_ns() - transfer->start_ns) / 1000,
+	};
+	result->cause = gs_verdict(transfer, code, &scratch->error);
+	if (result->cause == GS_SCRAPE_OK)
+		result->cause = decode(transfer, scratch, &result->body);
+	if (result->cause != GS_SCRAPE_OK) {
+		result->body = (struct gs_str){0};
+		result->text = scratch->error.text;
+	}
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	result->content_type = gs_str_of(content_type);
+}

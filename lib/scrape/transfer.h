@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_LIB_SCRAPE_TRANSFER_H
+#define GRAVEL_LIB_SCRAPE_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "gravel/base/buf.h"
+#include "gravel/base/error.h"
+#include "gravel/codec/codec.h"
+#include "gravel/scrape/scrape.h"
+
+/*
+ * One GET: an easy handle of libcurl with its options, what came back, and why it failed. Private to the module; one thread.
+ * The body is decoded here by codec and not by libcurl: up to 7.88 at least that takes a truncated gzip stream for a good one, and in EL 8 it
+ * knows no zstd.
+ */
+
+/* Fixed: bytes of all header lines of a transfer, redirects included. libcurl bounds them only in later releases. */
+#define GS_TRANSFER_HEADERS_MAX (256 * 1024)
+
+struct gs_transfer_request {
+	const char *url; /* http or https */
+	int64_t timeout_ms; /* for everything, name and connection included */
+	struct curl_slist *headers; /* must live until the transfer has ended */
+	void *user;
+};
+
+struct gs_transfer {
+	CURL *easy;
+	struct gs_transfer *next; /* in a list of the fetcher */
+	struct gs_transfer **link; /* what points at it in that list */
+	void *multi; /* that runs it, or ran it last */
+	struct gs_transfer_request request;
+	int64_t time_ms; /* wall clock at the start */
+	int64_t start_ns;
+	struct gs_buf raw; /* the body as it came; max is the body limit */
+	size_t received; /* bytes of the body, discarded ones included */
+	size_t header_bytes; /* of all answers, redirects included */
+	bool begun; /* the answer that is no redirect has begun */
+	bool wrong_status; /* the body is read to keep the connection, and discarded */
+	bool bad_encoding; /* a Content-Encoding that is none of ours */
+	enum gs_codec_kind encoding;
+	char curl_text[CURL_ERROR_SIZE];
+};
+
+/** gs_transfer_new(user_agent, body_limit): NULL when out of memory. */
+struct gs_transfer *gs_transfer_new(const char *user_agent, size_t body_limit);
+void gs_transfer_free(struct gs_transfer *transfer);
+
+/** gs_transfer_prepare(transfer, request): Make it ready for the next GET. The struct is copied. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs_transfer_request *request);
+
+/* What decoding needs, shared by all transfers of a thread. */
+struct gs_transfer_scratch {
+	struct gs_codec *codec;
+	struct gs_buf plain; /* max is the body limit */
+	struct gs_error error; /* holds the text of the last result */
+};
+
+/** gs_transfer_result(transfer, code, scratch, result):
+ * Fill ${result} but for its target, after libcurl ended the transfer with ${code}. Slices and text stand in
+ * ${transfer} and ${scratch}, valid until either is used again. */
+void gs_transfer_result(
+    struct gs_transfer *transfer, CURLcode code, struct gs_transfer_scratch *scratch, struct gs_scrape_result *result);
+
+#endif

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the benches of the project and prints one JSON object a line. docs/BENCHMARKS.md says what each means.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+
+# name | what it measures. "pipeline" is a script; every other one is a program build/bench/bench_<name>.
+benches="
+pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
+expo|parsing of expositions beside memcpy and a newline scan
+"
+
+usage() {
+	cat <<-END
+	usage: tests/bench/run.sh [options] [name...]
+	  Runs the named benches (all without a name), each figure as a JSON object on its own line of stdout.
+	  --list           name the benches
+	  --smoke          tiny and quick: whether they work, not what they measure
+	  --duration S     seconds that "pipeline" measures CPU, and again latency (75: five windows of an interval)
+	  --targets N      targets of "pipeline" (1000)
+	  --interval S     its scrape interval in seconds (15)
+	  --one-address    its targets share one address, and so a few connections
+	  --prometheus     "pipeline" also lets a real Prometheus scrape the same targets
+	  --body FILE      the exposition to work on (captured from a node_exporter)
+	  --build DIR      a build that is there already (without it: build-bench, built now as RelWithDebInfo)
+	END
+}
+
+die() {
+	echo "run.sh: $*" >&2
+	exit 2
+}
+
+list() {
+	local name what
+	while IFS='|' read -r name what; do
+		[ -z "$name" ] || printf '%-10s %s\n' "$name" "$what"
+	done <<<"$benches"
+}
+
+build_all() {
+	local log
+	log=$(mktemp)
+	cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGRAVEL_SANITIZE= >"$log" 2>&1 &&
+		cmake --build "$build" --target bench -j "$(nproc)" >>"$log" 2>&1 ||
+		{ tail -n 40 "$log" >&2; rm -f "$log"; die "the build failed"; }
+	rm -f "$log"
+}
+
+build=
+body=
+smoke=
+duration=75
+interval=15
+pipeline=()
+names=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--duration | --targets | --interval | --body | --build) [ $# -ge 2 ] || die "$1 wants a value" ;;
+	esac
+	case $1 in
+	-h | --help) usage; exit 0 ;;
+	--list) list; exit 0 ;;
+	--smoke) smoke=--smoke ;;
+	--prometheus | --one-address) pipeline+=("$1") ;;
+	--duration) duration=$2; shift ;;
+	--targets) pipeline+=(--targets "$2"); shift ;;
+	--interval) interval=$2; shift ;;
+	--body) body=$(realpath -e "$2") || exit 2; shift ;;
+	--build) build=$(realpath -e "$2") || exit 2; shift ;;
+	-*) die "unknown option $1 (see --help)" ;;
+	*) list | cut -d' ' -f1 | grep -qxF -- "$1" || die "no bench is called '$1' (see --list)"; names+=("$1") ;;
+	esac
+	shift
+done
+[[ $duration =~ ^[0-9]+$ && $duration -gt 0 ]] || die "--duration wants whole seconds"
+[ ${#names[@]} -gt 0 ] || mapfile -t names < <(list | cut -d' ' -f1)
+if [ -z "$build" ]; then
+	build=$root/build-bench
+	build_all
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ -z "$body" ]; then
+	body=$work/body.txt
+	python3 "$here/capture.py" "$body"
+fi
+
+failed=0
+for name in "${names[@]}"; do
+	case $name in
+	pipeline)
+		# Whole runs are comparable only with five windows; the duration is spread over them.
+		[ -n "$smoke" ] || pipeline+=(--interval "$interval" --windows 5 --window "$(awk "BEGIN { print $duration / 5 }")")
+		python3 "$here/pipeline.py" --build "$build" --body "$body" $smoke "${pipeline[@]}" || failed=1
+		;;
+	*)
+		"$build/bench/bench_$name" --body "$body" $smoke || failed=1
+		;;
+	esac
+done
+exit $failed

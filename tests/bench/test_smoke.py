@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every bench runs end to end and prints what it promises. No figure is judged. usage: test_smoke.py BUILD"""
+import json
+import pathlib
+import subprocess
+import sys
+
+import benchlib
+
+RUN = pathlib.Path(__file__).with_name("run.sh")
+KEYS = {"name": str, "value": (int, float), "unit": str, "min": (int, float), "max": (int, float), "runs": int}
+WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_skipped", "pipeline.wire_bytes",
+          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples"}
+SKIP = 77  # as CMakeLists.txt knows it
+
+
+def check(line):
+    """The name of the result in a line; an assertion names what is wrong with it."""
+    result = json.loads(line)
+    for key, kind in KEYS.items():
+        assert isinstance(result.get(key), kind), "%s is missing or no %s in %s" % (key, kind, line)
+    assert result["min"] <= result["value"] <= result["max"], line
+    assert result["runs"] >= 1, line
+    assert ("peer" in result) == ("ratio" in result), line
+    return result["name"]
+
+
+def main():
+    build = sys.argv[1]
+    try:
+        benchlib.find_program("GRAVEL_NATS_SERVER", ["nats-server"], "nats-server")
+        benchlib.find_program("GRAVEL_NODE_EXPORTER", ["prometheus-node-exporter", "node_exporter"], "prometheus-node-exporter")
+    except benchlib.BenchError as e:
+        print("skipped:", e)
+        return SKIP
+    done = subprocess.run([RUN, "--smoke", "--build", build], capture_output=True, text=True, timeout=170)
+    print(done.stdout, done.stderr, sep="\n")
+    assert done.returncode == 0, "run.sh ended with %d" % done.returncode
+    names = [check(line) for line in done.stdout.splitlines()]
+    assert len(names) == len(set(names)), "a name is there twice"
+    assert WANTED <= set(names), "not there: %s" % (WANTED - set(names))
+    listed = subprocess.run([RUN, "--list"], capture_output=True, text=True, check=True).stdout
+    assert {n.partition(".")[0] for n in names} == {line.split()[0] for line in listed.splitlines()}
+    wrong = subprocess.run([RUN, "no-such-bench"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "no-such-bench" in wrong.stderr, wrong
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

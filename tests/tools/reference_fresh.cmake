@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DTOOL=<gravel-reference> -DDOCS=<docs> -P reference_fresh.cmake: fail when a generated page is not what the tables say now.
+foreach(page metrics config)
+	string(TOUPPER ${page} name)
+	execute_process(COMMAND ${TOOL} ${page} OUTPUT_VARIABLE now RESULT_VARIABLE result)
+	if(NOT result EQUAL 0)
+		message(FATAL_ERROR "gravel-reference ${page} failed: ${result}")
+	endif()
+	set(file ${DOCS}/${name}.md)
+	set(committed "")
+	if(EXISTS ${file})
+		file(READ ${file} committed)
+	endif()
+	if(NOT now STREQUAL committed)
+		message(SEND_ERROR "docs/${name}.md is stale; run: ${TOOL} ${page} > docs/${name}.md")
+	endif()
+endforeach()

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gravel/base/mem.h"
+#include "peer.h"
+
+static void test_too_large_a_message(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	assert_true(wait_connected(p, true, 5000));
+	/* "NATS/1.0", "Gravel: v=1 test", "Nats-Msg-Id: id-1", "", each with CR LF. */
+	size_t headers = 10 + 18 + 19 + 2;
+	assert_int_equal(publish(p, "gs.a", 2, 1048576 - headers + 1), GS_ELIMIT);
+	assert_int_equal(publish(p, "gs.a", 1, 1048576 - headers), GS_OK);
+	assert_true(wait_for(p, &p->acks, 1, 5000));
+	assert_int_equal(p->result[1], GS_OK);
+	assert_int_equal(p->calls[2], 0);
+}
+
+static void test_wrong_arguments(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	assert_true(wait_connected(p, true, 5000));
+	struct gs_str data = GS_STR("x");
+	assert_int_equal(gs_bus_publish(p->bus, "", "h", "i", data, 1), GS_EINVAL);
+	assert_int_equal(gs_bus_publish(p->bus, "gs.a b", "h", "i", data, 1), GS_EINVAL);
+	assert_int_equal(gs_bus_publish(p->bus, "gs.a\r\nPUB x 1", "h", "i", data, 1), GS_EINVAL);
+	assert_int_equal(gs_bus_publish(p->bus, "gs.a", "h\r\nx: y", "i", data, 1), GS_EINVAL);
+	assert_int_equal(gs_bus_publish(p->bus, "gs.a", "h", "i\n", data, 1), GS_EINVAL);
+	struct gs_error err;
+	consume(p);
+	assert_int_equal(gs_bus_consume(p->bus, on_message, p, &err), GS_EINVAL);
+	static const char *const bad[] = {
+	    "http://h", "nats://", "nats://h:0", "nats://h:70000", "nats://h:x", "nats://a b", "nats://u:p@", ""};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct gs_bus_options o = options(&peers[1]);
+		struct gs_bus *bus = NULL;
+		o.urls = &bad[i];
+		assert_int_equal(gs_bus_open(&o, &bus, &err), GS_EINVAL);
+		assert_null(bus);
+	}
+	struct gs_bus_options o = options(&peers[1]);
+	o.stream.name = "a.b";
+	assert_int_equal(gs_bus_open(&o, &peers[1].bus, &err), GS_EINVAL);
+}
+
+static void test_bounds_what_is_in_flight(void **state) {
+	(void)state;
+	server_start(&server);
+	struct gs_bus_options o = options(&peers[0]);
+	o.max_pending = 5;
+	struct peer *p = open_with(0, &o);
+	assert_true(wait_connected(p, true, 5000));
+	kill(server.pid, SIGSTOP);
+	for (uint64_t i = 0; i < 5; i++)
+		assert_int_equal(publish(p, "gs.a", i, 100), GS_OK);
+	assert_int_equal(publish(p, "gs.a", 5, 100), GS_EAGAIN);
+	/* No ack ever comes: each still ends, once, in bounded time. */
+	assert_true(wait_for(p, &p->acks, 5, 12000));
+	for (uint64_t i = 0; i < 5; i++) {
+		assert_int_equal(p->calls[i], 1);
+		assert_true(p->result[i] == GS_EIO || p->result[i] == GS_EAGAIN);
+	}
+	kill(server.pid, SIGCONT);
+	sleep_ms(300); /* the late acks change nothing */
+	assert_int_equal(p->acks, 5);
+	publish_range(p, 6, 10, 100);
+	close_peer(p);
+	o.max_pending = 0;
+	o.max_pending_bytes = 50000;
+	p = open_with(0, &o);
+	assert_true(wait_connected(p, true, 5000));
+	kill(server.pid, SIGSTOP);
+	assert_int_equal(publish(p, "gs.a", 20, 30000), GS_OK);
+	assert_int_equal(publish(p, "gs.a", 21, 30000), GS_EAGAIN);
+	kill(server.pid, SIGCONT);
+	assert_true(wait_for(p, &p->acks, 10, 5000));
+}
+
+static void test_close_waits_for_acks_but_not_long(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	assert_true(wait_connected(p, true, 5000));
+	for (uint64_t i = 0; i < 500; i++)
+		publish_surely(p, "gs.a", i, 10000);
+	close_peer(p);
+	assert_int_equal(p->acks, 500);
+	for (uint64_t i = 0; i < 500; i++)
+		assert_int_equal(p->result[i], GS_OK);
+	p = open_peer(0);
+	consume(p);
+	assert_true(wait_connected(p, true, 5000));
+	kill(server.pid, SIGSTOP);
+	assert_int_equal(publish(p, "gs.a", 600, 100), GS_OK);
+	int64_t start = gs_clock_mono_ms();
+	gs_bus_close(p->bus, 300);
+	p->bus = NULL;
+	int64_t took = gs_clock_mono_ms() - start;
+	kill(server.pid, SIGCONT);
+	assert_true(took >= 300 && took < 2500);
+	assert_int_equal(p->calls[600], 1);
+	assert_int_equal(p->result[600], GS_EIO);
+}
+
+static void test_close_while_disconnected(void **state) {
+	(void)state;
+	struct peer *p = open_peer(0); /* refused at once */
+	consume(p);
+	sleep_ms(200);
+	int64_t start = gs_clock_mono_ms();
+	close_peer(p);
+	assert_true(gs_clock_mono_ms() - start < 1000);
+	/* A server that accepts and says nothing: the connect cannot be interrupted, so it is left behind. */
+	int fd;
+	char url[64];
+	const char *urls[] = {url};
+	snprintf(url, sizeof(url), "nats://127.0.0.1:%d", free_port(&fd));
+	assert_int_equal(listen(fd, 8), 0);
+	struct gs_bus_options o = options(p);
+	o.urls = urls;
+	p = open_with(0, &o);
+	sleep_ms(200);
+	start = gs_clock_mono_ms();
+	gs_bus_close(p->bus, 100);
+	p->bus = NULL;
+	assert_true(gs_clock_mono_ms() - start < 1000);
+	gs_bus_close(NULL, 100);
+	sleep_ms(2500); /* let it find out that it was left */
+	close(fd);
+}
+
+static void test_failing_allocations_of_open(void **state) {
+	(void)state;
+	for (int64_t n = 0; n < 100; n++) {
+		struct gs_bus_options o = options(&peers[0]);
+		struct gs_bus *bus = NULL;
+		struct gs_error err;
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_bus_open(&o, &bus, &err);
+		gs_mem_fail_after(-1);
+		if (status == GS_OK) {
+			gs_bus_close(bus, 0);
+			assert_true(n >= 5);
+			return;
+		}
+		assert_int_equal(status, GS_ENOMEM);
+		assert_null(bus);
+	}
+	fail();
+}
+
+int main(int argc, char **argv) {
+	const struct CMUnitTest tests[] = {
+	    BUS_TEST(test_too_large_a_message),
+	    BUS_TEST(test_wrong_arguments),
+	    BUS_TEST(test_bounds_what_is_in_flight),
+	    BUS_TEST(test_close_waits_for_acks_but_not_long),
+	    BUS_TEST(test_close_while_disconnected),
+	    BUS_TEST(test_failing_allocations_of_open),
+	};
+	return RUN_BUS_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "peer.h"
+
+static int compare_i64(const void *a, const void *b) {
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static void test_publish_ack_consume(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	struct peer *c = open_peer(1);
+	consume(c);
+	assert_true(wait_connected(p, true, 5000));
+	assert_int_equal(gs_bus_max_payload(p->bus), 1048576);
+	publish_surely(p, "gs.a", 1, 100);
+	assert_true(wait_for(p, &p->acks, 1, 2000));
+	assert_int_equal(p->result[1], GS_OK);
+	assert_true(wait_for(c, &c->n, 1, 5000));
+	assert_string_equal(c->subjects[0], "gs.a");
+	assert_string_equal(c->header, "v=1 test");
+	assert_int_equal(c->size, 100);
+	assert_int_equal(c->seqs[0], 1);
+	assert_int_equal(c->pending[0], 0);
+	assert_true(llabs(c->time_ms[0] - gs_clock_wall_ms()) < 10000);
+	/* Idle, one at a time: the median from publish to callback. */
+	int64_t took[21];
+	for (int i = 0; i < 21; i++) {
+		int64_t start = gs_clock_mono_ns();
+		publish_surely(p, "gs.a", (uint64_t)(10 + i), 20000);
+		assert_true(wait_for(c, &c->n, 2 + i, 2000));
+		took[i] = c->at_ns[1 + i] - start;
+		sleep_ms(5);
+	}
+	qsort(took, 21, sizeof(took[0]), compare_i64);
+	print_message(
+	    "publish to callback, idle: median %.2f ms, max %.2f ms\n", (double)took[10] / 1e6, (double)took[20] / 1e6);
+	assert_true(took[10] < 5000000);
+	assert_true(gs_metric_get(GS_M_BUS_CONNECTED, NULL, NULL) == 1);
+	assert_true(gs_metric_get(GS_M_BUS_CONNECTS, NULL, NULL) == 2);
+	assert_int_equal(p->states, 1);
+	/* The same id again is acknowledged and not stored. */
+	publish_surely(p, "gs.a", 10, 20000);
+	publish_surely(p, "gs.a", 50, 100);
+	assert_true(wait_for(c, &c->n, 23, 2000));
+	assert_int_equal(p->result[10], GS_OK);
+	assert_int_equal(c->values[22], 50);
+}
+
+static void test_starts_at_the_last_of_each_subject(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	for (uint64_t i = 0; i < 30; i++) {
+		char subject[16];
+		snprintf(subject, sizeof(subject), "gs.t%d", (int)(i % 10));
+		publish_surely(p, subject, i, 100);
+	}
+	assert_true(wait_for(p, &p->acks, 30, 5000));
+	struct peer *c = open_peer(1);
+	consume(c);
+	assert_true(wait_for(c, &c->n, 10, 5000));
+	publish_surely(p, "gs.t0", 100, 100);
+	assert_true(wait_for(c, &c->n, 11, 5000));
+	sleep_ms(100);
+	assert_int_equal(c->n, 11);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(c->values[i], 20 + i);
+	assert_int_equal(c->values[10], 100);
+	check_rising(c);
+}
+
+static void test_slow_callback_loses_nothing(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	struct peer *c = open_peer(1);
+	consume(c);
+	publish_range(p, 0, 1, 100);
+	assert_true(wait_for(c, &c->n, 1, 5000));
+	pthread_mutex_lock(&c->mutex);
+	c->blocked = true;
+	pthread_mutex_unlock(&c->mutex);
+	publish_range(p, 1, 2100, 100000); /* 210 MB while the callback sits on the first */
+	sleep_ms(4000); /* longer than the heartbeats may be missing */
+	pthread_mutex_lock(&c->mutex);
+	c->sleep_us = 300;
+	c->blocked = false;
+	pthread_mutex_unlock(&c->mutex);
+	assert_true(wait_for(c, &c->n, 2100, 60000));
+	sleep_ms(200);
+	assert_int_equal(c->n, 2100);
+	for (int i = 0; i < c->n; i++) {
+		assert_int_equal(c->values[i], i);
+		assert_int_equal(c->seqs[i], i + 1);
+	}
+	assert_int_equal(log_count("consumer starts anew"), 0); /* flow control, not gaps */
+}
+
+static void test_conflated_under_a_slow_start(void **state) {
+	(void)state;
+	server_start(&server);
+	struct gs_bus_options o = options(&peers[0]);
+	o.stream.max_msgs_per_subject = 1;
+	struct peer *p = open_with(0, &o);
+	char subject[16];
+	for (uint64_t i = 0; i < 1000; i++) {
+		snprintf(subject, sizeof(subject), "gs.t%d", (int)i);
+		publish_surely(p, subject, i, 100000);
+	}
+	assert_true(wait_for(p, &p->acks, 1000, 20000));
+	o.ctx = &peers[1];
+	struct peer *c = open_with(1, &o);
+	c->blocked = true;
+	consume(c);
+	sleep_ms(500); /* it has begun with the last per subject, and is stalled by flow control */
+	for (uint64_t i = 1000; i < 2000; i++) {
+		snprintf(subject, sizeof(subject), "gs.t%d", (int)(i - 1000));
+		publish_surely(p, subject, i, 1000);
+	}
+	assert_true(wait_for(p, &p->acks, 2000, 20000));
+	pthread_mutex_lock(&c->mutex);
+	c->blocked = false;
+	pthread_mutex_unlock(&c->mutex);
+	/* Whatever of the first thousand was replaced meanwhile: the newest of every subject comes. */
+	for (int64_t until = gs_clock_mono_ms() + 20000; gs_clock_mono_ms() < until; sleep_ms(5)) {
+		pthread_mutex_lock(&c->mutex);
+		bool done = c->n != 0 && c->values[c->n - 1] == 1999;
+		pthread_mutex_unlock(&c->mutex);
+		if (done)
+			break;
+	}
+	int newest = 0;
+	for (int i = 0; i < c->n; i++)
+		newest += c->values[i] >= 1000;
+	assert_int_equal(newest, 1000);
+	check_rising(c);
+}
+
+static void test_memory_stream_made_anew_by_a_restart(void **state) {
+	(void)state;
+	server_start(&server);
+	struct gs_bus_options o = options(&peers[0]);
+	o.stream.memory = true;
+	struct peer *p = open_with(0, &o);
+	consume(p);
+	publish_range(p, 0, 10, 100);
+	assert_true(wait_for(p, &p->n, 10, 5000));
+	publish_range(p, 10, 50, 100);
+	assert_true(wait_for(p, &p->n, 50, 5000));
+	server_kill(&server, SIGKILL);
+	assert_true(wait_connected(p, false, 5000));
+	server_start(&server);
+	assert_true(wait_connected(p, true, 5000));
+	publish_range(p, 50, 60, 100);
+	assert_true(wait_for(p, &p->n, 60, 5000));
+	assert_int_equal(p->n, 60);
+	assert_int_equal(p->seqs[50], 1);
+	assert_int_equal(p->values[59], 59);
+}
+
+/* The name of the one consumer and the subject that it delivers to. */
+static struct {
+	char name[64];
+	char deliver[128];
+} found;
+
+static void find_consumer(jsCtx *js) {
+	jsConsumerInfoList *list = NULL;
+	assert_int_equal(js_Consumers(&list, js, "GRAVEL", NULL, NULL), NATS_OK);
+	assert_int_equal(list->Count, 1);
+	snprintf(found.name, sizeof(found.name), "%s", list->List[0]->Name);
+	snprintf(found.deliver, sizeof(found.deliver), "%s", list->List[0]->Config->DeliverSubject);
+	jsConsumerInfoList_Destroy(list);
+}
+
+static void delete_consumer(jsCtx *js) {
+	find_consumer(js);
+	assert_int_equal(js_DeleteConsumer(js, "GRAVEL", found.name, NULL, NULL), NATS_OK);
+}
+
+static void test_deleted_consumer_is_made_again(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	consume(p);
+	publish_range(p, 0, 10, 100);
+	assert_true(wait_for(p, &p->n, 10, 5000));
+	admin(delete_consumer);
+	publish_range(p, 10, 30, 100);
+	assert_true(wait_for(p, &p->n, 30, 8000));
+	sleep_ms(100);
+	assert_int_equal(p->n, 30);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(p->values[i], i);
+	assert_int_equal(log_count("no heartbeat"), 1);
+}
+
+/* What a lost message looks like: a heartbeat says that more was sent than has come. (The server lets no client forge a
+ * message of the stream itself.) */
+static void inject_gap(jsCtx *js) {
+	natsConnection *nc = NULL;
+	natsMsg *msg = NULL;
+	find_consumer(js);
+	assert_int_equal(natsConnection_ConnectTo(&nc, server.url), NATS_OK);
+	assert_int_equal(natsMsg_Create(&msg, found.deliver, NULL, NULL, 0), NATS_OK);
+	assert_int_equal(natsMsgHeader_Set(msg, "Status", "100"), NATS_OK);
+	assert_int_equal(natsMsgHeader_Set(msg, "Nats-Last-Consumer", "900"), NATS_OK);
+	assert_int_equal(natsConnection_PublishMsg(nc, msg), NATS_OK);
+	assert_int_equal(natsConnection_Flush(nc), NATS_OK);
+	natsMsg_Destroy(msg);
+	natsConnection_Destroy(nc);
+}
+
+static void inject_junk(jsCtx *js) {
+	natsConnection *nc = NULL;
+	find_consumer(js);
+	assert_int_equal(natsConnection_ConnectTo(&nc, server.url), NATS_OK);
+	assert_int_equal(natsConnection_PublishString(nc, found.deliver, "junk"), NATS_OK);
+	assert_int_equal(natsConnection_Flush(nc), NATS_OK);
+	natsConnection_Destroy(nc);
+}
+
+static void check_disturbed(void (*disturb)(jsCtx *js)) {
+	server_start(&server);
+	struct peer *p = open_peer(0);
+	consume(p);
+	publish_range(p, 0, 10, 100);
+	assert_true(wait_for(p, &p->n, 10, 5000));
+	admin(disturb);
+	publish_range(p, 10, 30, 100);
+	assert_true(wait_for(p, &p->n, 30, 8000));
+	sleep_ms(100);
+	assert_int_equal(p->n, 30);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(p->values[i], i);
+	assert_true(log_count("consumer starts anew") >= 1);
+}
+
+static void test_gap_is_fetched_again(void **state) {
+	(void)state;
+	check_disturbed(inject_gap);
+	assert_int_equal(log_count("messages were lost on the way"), 1);
+}
+
+static void test_junk_does_no_harm(void **state) {
+	(void)state;
+	check_disturbed(inject_junk);
+}
+
+int main(int argc, char **argv) {
+	const struct CMUnitTest tests[] = {
+	    BUS_TEST(test_publish_ack_consume),
+	    BUS_TEST(test_starts_at_the_last_of_each_subject),
+	    BUS_TEST(test_slow_callback_loses_nothing),
+	    BUS_TEST(test_conflated_under_a_slow_start),
+	    BUS_TEST(test_deleted_consumer_is_made_again),
+	    BUS_TEST(test_gap_is_fetched_again),
+	    BUS_TEST(test_junk_does_no_harm),
+	    BUS_TEST(test_memory_stream_made_anew_by_a_restart),
+	};
+	return RUN_BUS_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scraped groups, and what leaves by itself. */
+#include "gravel_test.h"
+
+static const struct gs_store_options aged = {.max_age_ms = 80000};
+
+static void test_replaces_whole_group(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\nb 1\n# TYPE c counter\nc 5\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "2", T0, "b 2\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "1", T0 + 1, "b 3\n# TYPE c counter\nc 6\nd 1\n"), GS_OK);
+	assert_int_equal(b.result.series_gone, 1);
+	assert_int_equal(b.result.series_new, 1);
+	assert_exposition(&b,
+	    "# TYPE b untyped\nb{instance=\"1\",job=\"j\"} 3\nb{instance=\"2\",job=\"j\"} 2\n"
+	    "# TYPE c counter\nc{instance=\"1\",job=\"j\"} 6\n# TYPE d untyped\nd{instance=\"1\",job=\"j\"} 1\n");
+	assert_int_equal(scrape_at(&b, "1", T0 + 2, ""), GS_OK);
+	assert_exposition(&b, "# TYPE b untyped\nb{instance=\"2\",job=\"j\"} 2\n");
+	bench_close(&b);
+}
+
+static void test_order_and_age(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 2\n"), GS_ECONFLICT);
+	assert_int_equal(scrape_at(&b, "1", T0 - 1, "a 3\n"), GS_ECONFLICT);
+	assert_int_equal(scrape_at(&b, "2", T0 - 80001, "a 4\n"), GS_ESTALE);
+	assert_int_equal(scrape_at(&b, "3", T0 - 80000, "a 5\n"), GS_OK);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\na{instance=\"3\",job=\"j\"} 5\n");
+	bench_close(&b);
+}
+
+static void test_goes_stale_and_comes_back(void **state) {
+	(void)state;
+	struct bench b;
+	size_t stale, expired, cursor = 0;
+	struct gs_group_view view;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), GS_OK);
+	gs_store_expire(b.store, T0 + 80000, &stale, &expired);
+	assert_int_equal(stale, 0);
+	gs_store_expire(b.store, T0 + 80001, &stale, &expired);
+	assert_int_equal(stale, 1);
+	gs_store_check(b.store);
+	assert_exposition(&b, "");
+	assert_true(gs_store_group_next(b.store, &cursor, &view));
+	assert_true(view.stale);
+	assert_int_equal(view.time_ms, T0);
+	b.now = T0 + 90000;
+	assert_int_equal(scrape_at(&b, "1", T0 + 90000, "a 2\n"), GS_OK);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 2\n");
+	gs_store_expire(b.store, T0 + 90000 + 80001, &stale, &expired);
+	gs_store_expire(b.store, T0 + 90000 + 80001 + 3600000, &stale, &expired);
+	cursor = 0;
+	assert_false(gs_store_group_next(b.store, &cursor, &view));
+	gs_store_check(b.store);
+	bench_close(&b);
+}
+
+static void test_labels_are_exported(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "a{job=\"own\",exported_job=\"old\"} 1\n"), GS_OK);
+	assert_exposition(
+	    &b, "# TYPE a untyped\na{exported_exported_job=\"own\",exported_job=\"old\",instance=\"1\",job=\"j\"} 1\n");
+	bench_close(&b);
+}
+
+/* A scrape is taken as it is: what a push would be refused for costs one sample, not the target. */
+static void test_lenient(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0,
+			     "a 1\na 2\nx{clearmode=\"typo\"} 1\n# TYPE h histogram\nh 1\nh_bucket 1\n"
+			     "h_bucket{le=\"1.0\"} 5\nh_bucket{le=\"2\"} 4\n"),
+	    GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 4);
+	assert_exposition(&b,
+	    "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\n# TYPE h histogram\n"
+	    "h_bucket{instance=\"1\",job=\"j\",le=\"1.0\"} 5\nh_bucket{instance=\"1\",job=\"j\",le=\"2\"} 4\n");
+	bench_close(&b);
+}
+
+static void test_clearmode_in_a_scrape(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(scrape_at(&b, "1", T0 + i, "# TYPE a counter\na{clearmode=\"aggregate\"} 2\n"), GS_OK);
+	assert_exposition(&b, "# TYPE a counter\na{instance=\"1\",job=\"j\"} 6\n");
+	bench_close(&b);
+}
+
+/* Two types for one family: served as untyped, every name together. */
+static void test_types_disagree(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "# TYPE a counter\na 1\n"), GS_OK);
+	assert_int_equal(
+	    scrape_at(&b, "2", T0, "# TYPE a histogram\na_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 2\n"), GS_OK);
+	assert_int_equal(b.result.type_conflicts, 1);
+	assert_int_equal(
+	    scrape_at(&b, "3", T0, "# TYPE a histogram\na_bucket{le=\"+Inf\"} 4\na_sum 5\na_count 4\n"), GS_OK);
+	assert_exposition(&b,
+	    "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\n"
+	    "a_bucket{instance=\"2\",job=\"j\",le=\"+Inf\"} 2\na_bucket{instance=\"3\",job=\"j\",le=\"+Inf\"} 4\n"
+	    "a_sum{instance=\"2\",job=\"j\"} 3\na_sum{instance=\"3\",job=\"j\"} 5\n"
+	    "a_count{instance=\"2\",job=\"j\"} 2\na_count{instance=\"3\",job=\"j\"} 4\n");
+	assert_int_equal(scrape_at(&b, "1", T0 + 1, ""), GS_OK);
+	assert_int_equal(scrape_at(&b, "3", T0 + 1, ""), GS_OK);
+	assert_exposition(&b, "# TYPE a histogram\na_bucket{instance=\"2\",job=\"j\",le=\"+Inf\"} 2\n"
+			      "a_sum{instance=\"2\",job=\"j\"} 3\na_count{instance=\"2\",job=\"j\"} 2\n");
+	assert_int_equal(scrape_at(&b, "1", T0 + 2, "# TYPE a_sum gauge\na_sum 1\nok 1\n"), GS_OK);
+	assert_int_equal(b.result.dropped_conflict, 1);
+	assert_int_equal(b.result.samples, 1);
+	bench_close(&b);
+}
+
+static void test_ownership_moves(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_pushed(&b, "a{instance=\"1\",job=\"j\"} 7\n");
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), GS_OK);
+	assert_int_equal(b.result.owner_conflicts, 1);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\n");
+	assert_pushed(&b, "a{instance=\"1\",job=\"j\"} 7\n"); /* taken back: a scraped value is not added to */
+	assert_int_equal(b.result.owner_conflicts, 1);
+	assert_int_equal(scrape_at(&b, "1", T0 + 1, ""), GS_OK);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 7\n");
+	bench_close(&b);
+}
+
+static void test_own_metrics(void **state) {
+	(void)state;
+	struct bench b;
+	struct gs_batch_options options = {.lenient = true};
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "# TYPE up_total counter\nup_total 1\n"), GS_OK);
+	for (int i = 0; i < 2; i++) {
+		gs_batch_begin(b.batch, &options);
+		assert_int_equal(
+		    gs_batch_read(b.batch, b.parser, GS_STR("# TYPE up_total counter\nup_total 2\n"), NULL), GS_OK);
+		assert_int_equal(gs_store_own(b.store, b.batch, T0), GS_OK);
+		gs_store_check(b.store);
+	}
+	assert_exposition(&b, "# TYPE up_total counter\nup_total 2\nup_total{instance=\"1\",job=\"j\"} 1\n");
+	bench_close(&b);
+}
+
+static void test_out_of_memory(void **state) {
+	(void)state;
+	bool done = false;
+	for (int n = 0; !done; n++) {
+		struct bench b;
+		bench_open(&b, &aged);
+		assert_int_equal(scrape_at(&b, "1", T0, "a 1\nb 1\n"), GS_OK);
+		char *before = exposition(&b);
+		gs_mem_fail_after(n);
+		enum gs_status status =
+		    scrape_at(&b, "2", T0, "a 1\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\n");
+		if (status == GS_OK)
+			status = scrape_at(&b, "1", T0 + 1, "a{x=\"y\"} 2\nc 1\n");
+		done = !gs_mem_failed();
+		gs_mem_fail_after(-1);
+		gs_store_check(b.store);
+		assert_true(status == GS_OK || status == GS_ENOMEM);
+		assert_int_equal(scrape_at(&b, "2", T0 + 5, ""), GS_OK);
+		if (status == GS_ENOMEM && gs_store_stats(b.store).series == 2)
+			assert_exposition(&b, before);
+		gs_free(before);
+		bench_close(&b);
+		assert_true(n < 1000);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_replaces_whole_group),
+	    cmocka_unit_test(test_order_and_age),
+	    cmocka_unit_test(test_goes_stale_and_comes_back),
+	    cmocka_unit_test(test_labels_are_exported),
+	    cmocka_unit_test(test_lenient),
+	    cmocka_unit_test(test_clearmode_in_a_scrape),
+	    cmocka_unit_test(test_types_disagree),
+	    cmocka_unit_test(test_ownership_moves),
+	    cmocka_unit_test(test_own_metrics),
+	    cmocka_unit_test(test_out_of_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The receiver's heart without a network: messages as they come from the bus, pushes as they come from HTTP. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/codec/codec.h"
+#include "gravel/ingest/ingest.h"
+#include "gravel/telemetry/telemetry.h"
+#include "gravel/wire/wire.h"
+
+static const struct gs_wire_group group_a = {GS_STR_INIT("pub"), GS_STR_INIT("job"), GS_STR_INIT("a:1")};
+
+static struct gs_ingest *open_ingest(void) {
+	struct gs_ingest_options options = {
+	    .store = {.max_age_ms = 80000},
+	    .publisher_label = true,
+	    .topic = "prometheus",
+	    .push_samples = 1000,
+	    .pushes_in_flight = 64,
+	};
+	struct gs_ingest *ingest = NULL;
+	gs_telemetry_reset();
+	assert_int_equal(gs_ingest_new(&options, &ingest, NULL), GS_OK);
+	return ingest;
+}
+
+static struct gs_wire_header header_at(int64_t time_ms) {
+	return (struct gs_wire_header){
+	    .kind = GS_WIRE_SCRAPE,
+	    .up = true,
+	    .time_ms = time_ms,
+	    .sent_ms = time_ms,
+	    .interval_ms = 1000,
+	    .duration_us = 1500,
+	    .samples = 2,
+	    .samples_kept = 2,
+	    .series_added = 1,
+	    .parts = 1,
+	};
+}
+
+/* Send one part; ${claim} replaces the size of the body in the header if it is not 0. */
+static void send_part(struct gs_ingest *ingest, struct gs_wire_header header, const char *body, uint64_t claim) {
+	struct gs_codec *codec = gs_codec_new();
+	struct gs_buf subject, line, data;
+	gs_buf_init(&subject, 4096);
+	gs_buf_init(&line, GS_LIMIT_HEADER);
+	gs_buf_init(&data, 1 << 20);
+	header.body_size = claim != 0 ? claim : strlen(body);
+	gs_wire_subject(&subject, GS_STR("prometheus"), &group_a, header.part);
+	gs_wire_header_write(&line, &header);
+	if (body[0] != '\0')
+		assert_int_equal(gs_codec_compress(codec, GS_CODEC_ZSTD, 0, gs_str_of(body), &data), GS_OK);
+	struct gs_ingest_message message = {
+	    .subject = gs_buf_slice(&subject),
+	    .header = gs_buf_slice(&line),
+	    .data = gs_buf_slice(&data),
+	    .stored_ms = header.time_ms,
+	};
+	gs_ingest_message(ingest, &message);
+	gs_buf_free(&subject);
+	gs_buf_free(&line);
+	gs_buf_free(&data);
+	gs_codec_free(codec);
+}
+
+static double dropped(const char *reason) {
+	return gs_metric_get(GS_M_DROPPED, reason, NULL);
+}
+
+/* One family, once everything queued before is applied; static memory. */
+static const char *family(struct gs_ingest *ingest, const char *name) {
+	static char text[65536];
+	struct gs_buf out;
+	gs_buf_init(&out, sizeof(text) - 1);
+	gs_ingest_refresh(ingest);
+	gs_ingest_refresh(ingest); /* the first may be served before the queue is */
+	gs_ingest_render_family(ingest, gs_str_of(name), &out);
+	memcpy(text, out.p != NULL ? out.p : "", out.n);
+	text[out.n] = '\0';
+	gs_buf_free(&out);
+	return text;
+}
+
+static void test_scrape(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	int64_t now = gs_clock_wall_ms();
+	struct gs_wire_header header = header_at(now);
+	header.labels = GS_STR("rack=\"r1\",say=\"a\\\"b\"");
+	send_part(ingest, header, "# TYPE x gauge\nx{job=\"inner\"} 5\n", 0);
+	assert_string_equal(family(ingest, "x"), "# TYPE x "
+						 "gauge\nx{exported_job=\"inner\",instance=\"a:1\",job=\"job\","
+						 "publisher=\"pub\",rack=\"r1\",say=\"a\\\"b\"} 5\n");
+	assert_non_null(strstr(
+	    family(ingest, "up"), "up{instance=\"a:1\",job=\"job\",publisher=\"pub\",rack=\"r1\",say=\"a\\\"b\"} 1\n"));
+	assert_non_null(strstr(family(ingest, "scrape_duration_seconds"), "} 0.0015\n"));
+	assert_non_null(strstr(family(ingest, "scrape_samples_scraped"), "} 2\n"));
+	assert_non_null(strstr(family(ingest, "scrape_series_added"), "} 1\n"));
+	assert_non_null(
+	    strstr(family(ingest, "gravel_scrape_age_seconds"), "# HELP gravel_scrape_age_seconds How old"));
+	assert_non_null(strstr(family(ingest, "gravel_scrape_timestamp_seconds"),
+	    "gravel_scrape_timestamp_seconds{instance=\"a:1\",job=\"job\",publisher=\"pub\"} "));
+	assert_non_null(strstr(family(ingest, "gravel_publisher_clock_skew_seconds"), "{publisher=\"pub\"} 0\n"));
+	assert_true(gs_metric_get(GS_M_APPLIED, NULL, NULL) == 1);
+
+	/* A failed scrape: no series, up 0. */
+	header = header_at(now + 1);
+	header.up = false;
+	header.cause = GS_STR("connect");
+	send_part(ingest, header, "", 0);
+	assert_string_equal(family(ingest, "x"), "");
+	assert_non_null(strstr(family(ingest, "up"), "} 0\n"));
+	gs_ingest_free(ingest);
+}
+
+static void test_honor_labels(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_wire_header header = header_at(gs_clock_wall_ms());
+	header.honor_labels = true;
+	send_part(ingest, header, "x{job=\"inner\",publisher=\"me\"} 5\n", 0);
+	assert_string_equal(
+	    family(ingest, "x"), "# TYPE x untyped\nx{instance=\"a:1\",job=\"inner\",publisher=\"me\"} 5\n");
+	gs_ingest_free(ingest);
+}
+
+static void test_parts(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_wire_header header = header_at(gs_clock_wall_ms());
+	header.parts = 2;
+	header.part = 1;
+	send_part(ingest, header, "y 2\n", 0);
+	assert_string_equal(family(ingest, "y"), "");
+	header.part = 0;
+	send_part(ingest, header, "x 1\n", 0);
+	assert_non_null(strstr(family(ingest, "x"), "} 1\n"));
+	assert_non_null(strstr(family(ingest, "y"), "} 2\n"));
+	gs_ingest_free(ingest);
+}
+
+/* Everything that is not ours, broken, of a later version or too large is counted by reason, and nothing else happens. */
+static void test_bad_messages(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	int64_t now = gs_clock_wall_ms();
+	static const struct {
+		const char *subject;
+		const char *header;
+		const char *reason;
+	} rows[] = {
+	    {"other.scrape.p.j.i.0", "", "subject"},
+	    {"prometheus.scrape.p.j", "", "subject"},
+	    {"prometheus.scrape.p.j.=ZZ.0", "", "subject"},
+	    {"prometheus.scrape.p.j.i.0", "", "header"},
+	    {"prometheus.scrape.p.j.i.0", "hello", "header"},
+	    {"prometheus.scrape.p.j.i.0", "v=9 k=s", "version"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		double before = dropped(rows[i].reason);
+		struct gs_ingest_message message = {
+		    .subject = gs_str_of(rows[i].subject), .header = gs_str_of(rows[i].header)};
+		gs_ingest_message(ingest, &message);
+		assert_true(dropped(rows[i].reason) == before + 1);
+	}
+	send_part(ingest, header_at(now), "x 1\n", 5);
+	assert_true(dropped("body") == 1);
+	send_part(ingest, header_at(now), "x 1\n", UINT64_C(4) << 30);
+	assert_true(dropped("header") == 3);
+	send_part(ingest, header_at(now), "<!DOCTYPE html>\n", 0);
+	assert_true(dropped("parse") == 1);
+	struct gs_wire_header labels = header_at(now);
+	labels.labels = GS_STR("a=\"b\"} 1\nevil{x=\"y\"");
+	send_part(ingest, labels, "x 1\n", 0);
+	assert_true(dropped("parse") == 2);
+	send_part(ingest, header_at(now - 80001), "x 1\n", 0);
+	assert_true(dropped("max_age") == 1);
+	assert_string_equal(family(ingest, "x"), "");
+	assert_string_equal(family(ingest, "evil"), "");
+	send_part(ingest, header_at(now + 5), "x 1\n", 0);
+	send_part(ingest, header_at(now + 4), "x 2\n", 0);
+	assert_non_null(strstr(family(ingest, "x"), "} 1\n"));
+	assert_true(dropped("out_of_order") == 1);
+	gs_ingest_free(ingest);
+}
+
+struct outcome {
+	_Atomic int done;
+	enum gs_status status;
+	struct gs_error err;
+};
+
+static void on_done(void *ctx, enum gs_status status, const struct gs_error *err) {
+	struct outcome *outcome = ctx;
+	outcome->status = status;
+	outcome->err = *err;
+	atomic_store(&outcome->done, 1);
+}
+
+static enum gs_status push(struct gs_ingest *ingest, const char *body, struct gs_error *err) {
+	struct outcome outcome = {0};
+	struct gs_ingest_push what = {.body = gs_str_of(body), .done = on_done, .ctx = &outcome};
+	enum gs_status status = gs_ingest_push(ingest, &what, err);
+	if (status != GS_OK)
+		return status;
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	*err = outcome.err;
+	return outcome.status;
+}
+
+static void test_push(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_error err = {0};
+	assert_int_equal(push(ingest, "# TYPE c counter\nc 1\n", &err), GS_OK);
+	assert_int_equal(push(ingest, "# TYPE c counter\nc 2\n", &err), GS_OK);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc 3\n");
+	assert_int_equal(push(ingest, "c{\n", &err), GS_EINVAL);
+	assert_int_equal(err.line, 1);
+	assert_int_equal(push(ingest, "# TYPE c gauge\nc 2\n", &err), GS_ECONFLICT);
+	assert_int_equal(err.line, 2);
+	assert_true(gs_metric_get(GS_M_JOURNAL_POSITION, NULL, NULL) == 3);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc 3\n");
+
+	struct outcome outcome = {0};
+	struct gs_label label = {GS_STR("x"), GS_STR("y")};
+	struct gs_ingest_push what = {.labels = &label, .nlabels = 1, .done = on_done, .ctx = &outcome};
+	assert_int_equal(push(ingest, "d{x=\"y\"} 1\n", &err), GS_OK);
+	assert_int_equal(gs_ingest_delete(ingest, &what), GS_OK);
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	assert_string_equal(family(ingest, "d"), "");
+	gs_ingest_free(ingest);
+}
+
+#define PUSHERS 4
+#define PUSHES 200
+
+static void *pusher(void *arg) {
+	struct gs_error err = {0};
+	for (int i = 0; i < PUSHES; i++) {
+		while (push(arg, "# TYPE c counter\nc{a=\"b\"} 1\nt 1\n", &err) == GS_EAGAIN)
+			continue;
+	}
+	return NULL;
+}
+
+/* Pushers, a stream of scrapes and readers at once: nothing is lost, and every exposition read is whole. For TSan as well. */
+static void test_concurrent(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	pthread_t threads[PUSHERS];
+	int64_t now = gs_clock_wall_ms();
+	for (int i = 0; i < PUSHERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, pusher, ingest), 0);
+	for (int i = 0; i < 100; i++) {
+		struct gs_buf out;
+		gs_buf_init(&out, SIZE_MAX);
+		send_part(ingest, header_at(now + i), "x 1\ny 2\n", 0);
+		gs_ingest_refresh(ingest);
+		gs_ingest_render(ingest, &out);
+		assert_int_equal(out.status, GS_OK);
+		gs_buf_free(&out);
+	}
+	for (int i = 0; i < PUSHERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{a=\"b\"} 800\n");
+	assert_string_equal(family(ingest, "t"), "# TYPE t untyped\nt 800\n");
+	assert_true(gs_metric_get(GS_M_APPLIED, NULL, NULL) == 100);
+	gs_ingest_free(ingest);
+}
+
+static void test_out_of_memory(void **state) {
+	(void)state;
+	bool done = false;
+	for (int n = 0; !done; n++) {
+		struct gs_ingest_options options = {.topic = "t", .pushes_in_flight = 1};
+		struct gs_ingest *ingest = NULL;
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_ingest_new(&options, &ingest, NULL);
+		done = !gs_mem_failed();
+		gs_mem_fail_after(-1);
+		assert_true(status == GS_OK || status == GS_ENOMEM);
+		if (status == GS_OK)
+			gs_ingest_free(ingest);
+		assert_true(n < 200);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_scrape),
+	    cmocka_unit_test(test_honor_labels),
+	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_bad_messages),
+	    cmocka_unit_test(test_push),
+	    cmocka_unit_test(test_concurrent),
+	    cmocka_unit_test(test_out_of_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GRAVEL_TESTS_SCRAPE_COLLECTOR_H
+#define GRAVEL_TESTS_SCRAPE_COLLECTOR_H
+
+/* A scraper and what came back from its targets. For tests that have included cmocka.h. */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/scrape/scrape.h"
+
+#define FAULT_TARGETS 4096
+#define FAULT_BODY 4096
+
+/* What came back from one target. */
+struct outcome {
+	unsigned results;
+	unsigned failures;
+	int64_t first_ms; /* time_ms of the first result */
+	int64_t last_ms;
+	int64_t gap_ms; /* the longest between two starts */
+	int64_t duration_us; /* of the last */
+	enum gs_scrape_cause cause; /* of the last */
+	size_t body_size;
+	char text[256];
+	char body[FAULT_BODY]; /* the beginning of the last */
+	char content_type[64];
+};
+
+struct collector {
+	pthread_mutex_t mutex;
+	struct gs_scraper *scraper;
+	char urls[FAULT_TARGETS][64];
+	size_t n;
+	struct outcome *outcomes;
+};
+
+static void copy_text(char *out, size_t size, struct gs_str s) {
+	size_t n = s.n < size - 1 ? s.n : size - 1;
+	if (n != 0)
+		memcpy(out, s.p, n);
+	out[n] = '\0';
+}
+
+static void collect(void *ctx, const struct gs_scrape_result *result) {
+	struct collector *c = ctx;
+	struct outcome *o = result->target->user;
+	pthread_mutex_lock(&c->mutex);
+	if (o->results == 0)
+		o->first_ms = result->time_ms;
+	else if (result->time_ms - o->last_ms > o->gap_ms)
+		o->gap_ms = result->time_ms - o->last_ms;
+	o->results++;
+	o->failures += result->cause != GS_SCRAPE_OK;
+	o->last_ms = result->time_ms;
+	o->duration_us = result->duration_us;
+	o->cause = result->cause;
+	o->body_size = result->body.n;
+	copy_text(o->text, sizeof(o->text), gs_str_of(result->text));
+	copy_text(o->body, sizeof(o->body), result->body);
+	copy_text(o->content_type, sizeof(o->content_type), result->content_type);
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static struct collector *collector_new(size_t body_limit) {
+	struct collector *c = gs_alloc(sizeof(*c));
+	struct gs_error err = {0};
+	c->outcomes = gs_alloc_array(FAULT_TARGETS, sizeof(*c->outcomes));
+	pthread_mutex_init(&c->mutex, NULL);
+	struct gs_scraper_options options = {
+	    .user_agent = "gravel-test/1",
+	    .identity = "test",
+	    .body_limit = body_limit,
+	    .on_result = collect,
+	    .ctx = c,
+	};
+	assert_int_equal(gs_scraper_new(&options, &c->scraper, &err), GS_OK);
+	return c;
+}
+
+static void collector_free(struct collector *c) {
+	gs_scraper_free(c->scraper);
+	pthread_mutex_destroy(&c->mutex);
+	gs_free(c->outcomes);
+	gs_free(c);
+}
+
+/* Add a target; its outcome is c->outcomes[what this returns]. */
+static size_t collector_add(struct collector *c, const char *url, int64_t interval_ms, int64_t timeout_ms) {
+	assert_true(c->n < FAULT_TARGETS);
+	snprintf(c->urls[c->n], sizeof(c->urls[0]), "%s", url);
+	struct gs_scrape_target target = {
+	    .job = "faults",
+	    .instance = c->urls[c->n],
+	    .url = c->urls[c->n],
+	    .interval_ms = interval_ms,
+	    .timeout_ms = timeout_ms,
+	    .user = &c->outcomes[c->n],
+	};
+	assert_int_equal(gs_scraper_add(c->scraper, &target), GS_OK);
+	return c->n++;
+}
+
+static size_t collector_add_path(
+    struct collector *c, unsigned port, const char *path, int64_t interval_ms, int64_t timeout_ms) {
+	char url[64];
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s", port, path);
+	return collector_add(c, url, interval_ms, timeout_ms);
+}
+
+static void collector_start(struct collector *c) {
+	struct gs_error err = {0};
+	assert_int_equal(gs_scraper_start(c->scraper, &err), GS_OK);
+}
+
+static struct outcome collector_get(struct collector *c, size_t i) {
+	pthread_mutex_lock(&c->mutex);
+	struct outcome o = c->outcomes[i];
+	pthread_mutex_unlock(&c->mutex);
+	return o;
+}
+
+static size_t collector_count_below(struct collector *c, unsigned results) {
+	size_t below = 0;
+	pthread_mutex_lock(&c->mutex);
+	for (size_t i = 0; i < c->n; i++)
+		below += c->outcomes[i].results < results;
+	pthread_mutex_unlock(&c->mutex);
+	return below;
+}
+
+static void sleep_ms(int64_t ms) {
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	nanosleep(&t, NULL);
+}
+
+/* Wait until every target has so many results. */
+static void collector_wait(struct collector *c, unsigned results, int64_t patience_ms) {
+	int64_t until = gs_clock_mono_ms() + patience_ms;
+	while (collector_count_below(c, results) != 0 && gs_clock_mono_ms() < until)
+		sleep_ms(10);
+	assert_int_equal(collector_count_below(c, results), 0);
+}
+
+#endif
