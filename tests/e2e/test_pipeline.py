@@ -73,7 +73,7 @@ def test_the_poller_publishes_its_own_metrics_as_the_ancestor_does(stand):
     receiver = stand.receiver(nats)
     stand.poller(nats, jobs_of(t=stand.target()), identity="dc9")
     eventually(lambda: up(receiver, job="prometheus_streams", publisher="dc9") == 1)
-    assert receiver.own().find("gravel_scrapes_total", job="prometheus_streams", publisher="dc9")
+    assert receiver.metrics().find("gravel_scrapes_total", job="prometheus_streams", publisher="dc9")
 
 
 def test_a_new_scrape_replaces_the_group(stand):
