@@ -78,6 +78,8 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 	*ret = (struct gs_store_result){0};
 	if (store->options.max_age_ms != 0 && now_ms - info->time_ms > store->options.max_age_ms)
 		return GS_ESTALE;
+	if (store->options.max_age_ms != 0 && info->time_ms - now_ms > store->options.max_age_ms)
+		return GS_EINVAL;
 	enum gs_status status = find_group(store, &info->key, &group, &is_new);
 	if (status != GS_OK)
 		return status;

@@ -57,9 +57,10 @@ static const char *drop_reason(enum gs_status status) {
 		return "max_age";
 	case GS_ECONFLICT:
 		return "out_of_order";
+	case GS_EINVAL:
+		return "future";
 	case GS_OK:
 	case GS_ENOMEM:
-	case GS_EINVAL:
 	case GS_ELIMIT:
 	case GS_ENOTFOUND:
 	case GS_EIO:

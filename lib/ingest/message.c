@@ -6,6 +6,8 @@
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
+#define INTERVAL_MAX_MS                                                                                                \
+	(24 * 3600 * 1000) /* as the configuration; three of them are the patience with a silent group */
 #define JOINER_BYTES ((size_t)256 * 1024 * 1024)
 #define TARGET_LABELS_MAX (GS_BATCH_LABELS_MAX - 3)
 #define LABELS_MAX (TARGET_LABELS_MAX + 3)
@@ -148,7 +150,7 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 		return;
 	}
 	entry->info.time_ms = header->time_ms;
-	entry->info.interval_ms = header->interval_ms;
+	entry->info.interval_ms = header->interval_ms < INTERVAL_MAX_MS ? header->interval_ms : INTERVAL_MAX_MS;
 	entry->end_ms = header->time_ms + header->duration_us / 1000;
 	entry->sent_ms = header->sent_ms;
 	entry->stored_ms = message->stored_ms;

@@ -57,8 +57,9 @@ struct gs_scrape_info {
 };
 
 /** gs_store_scrape(store, info, batch, now_ms, ret):
- * Replace what the group ${info->key} owns by ${batch}. GS_ESTALE when the scrape is older than max_age (ret->series_new is then 0) or GS_ECONFLICT when not newer than the
- * group's last; GS_ELIMIT when the store is full; GS_ENOMEM. Nothing is changed unless GS_OK. */
+ * Replace what the group ${info->key} owns by ${batch}. GS_ESTALE when the scrape is older than max_age; GS_EINVAL when it is further ahead than
+ * that (a clock that jumped ahead and back would else lock its group for as long); GS_ECONFLICT when it is not newer than the group's last;
+ * GS_ELIMIT when the store is full; GS_ENOMEM. Nothing is changed unless GS_OK. */
 GS_MUST_USE enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info,
     const struct gs_batch *batch, int64_t now_ms, struct gs_store_result *ret);
 

@@ -30,6 +30,7 @@ static void test_order_and_age(void **state) {
 	assert_int_equal(scrape_at(&b, "1", T0 - 1, "a 3\n"), GS_ECONFLICT);
 	assert_int_equal(scrape_at(&b, "2", T0 - 80001, "a 4\n"), GS_ESTALE);
 	assert_int_equal(scrape_at(&b, "3", T0 - 80000, "a 5\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "4", T0 + 80001, "a 6\n"), GS_EINVAL);
 	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\na{instance=\"3\",job=\"j\"} 5\n");
 	bench_close(&b);
 }

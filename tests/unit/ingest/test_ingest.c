@@ -187,7 +187,9 @@ static void test_bad_messages(void **state) {
 	assert_true(dropped("parse") == 2);
 	send_part(ingest, header_at(now - 80001), "x 1\n", 0);
 	assert_true(dropped("max_age") == 1);
+	send_part(ingest, header_at(now + 90000), "x 1\n", 0);
 	assert_string_equal(family(ingest, "x"), "");
+	assert_true(dropped("future") == 1);
 	assert_string_equal(family(ingest, "evil"), "");
 	send_part(ingest, header_at(now + 5), "x 1\n", 0);
 	send_part(ingest, header_at(now + 4), "x 2\n", 0);
