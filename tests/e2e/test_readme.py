@@ -18,24 +18,32 @@ import pytest
 from harness.stand import BUILD, ROOT, Prometheus, environment, run
 from harness.wait import eventually
 
-README = (ROOT / "README.md").read_text("utf-8")
 FENCE = re.compile(r"(?:<!-- test: (\w+) -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
-BLOCKS = [(kind, text) for kind, _, text in FENCE.findall(README)]
+PAGES = ("README.md", "docs/PUSHING.md", "docs/OPERATING.md")
+
+
+def blocks_of(page):
+    return [(kind, text) for kind, _, text in FENCE.findall((ROOT / page).read_text("utf-8"))]
+
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = blocks_of("README.md")
 
 
 def of(kind):
     return [text for k, text in BLOCKS if k == kind]
 
 
-def test_every_block_is_tested():
-    kinds = [kind for kind, _ in BLOCKS]
-    assert len(kinds) >= 5
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_tested(page):
+    kinds = [kind for kind, _ in blocks_of(page)]
     assert set(kinds) <= {"script", "run", "output", "config", "prometheus", "picture"}, kinds
 
 
-def test_links():
-    for name in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / name).exists(), name
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page):
+    for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8")):
+        assert ((ROOT / page).parent / name).exists(), name
 
 
 @pytest.mark.parametrize("line", [line for text in of("script") for line in text.splitlines() if line.strip()])
@@ -56,18 +64,20 @@ def test_scripts(line):
         assert re.search(r"(^|[\s,\[])%s\b" % re.escape(option), done.stdout), (option, done.stdout)
 
 
-def test_commands(gateway):
+@pytest.mark.parametrize("page", ["README.md", "docs/PUSHING.md"])
+def test_commands(gateway, page):
     """All run blocks one after the other, as a reader would type them."""
-    assert of("run")
-    for i, (kind, text) in enumerate(BLOCKS):
+    blocks = blocks_of(page)
+    assert any(kind == "run" for kind, _ in blocks)
+    for i, (kind, text) in enumerate(blocks):
         if kind != "run":
             continue
         done = subprocess.run(["bash", "-eu", "-c", text.replace("localhost:4278", gateway.address)], check=False, cwd=str(ROOT),
                               env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
         assert done.returncode == 0, done.stderr
-        if i + 1 < len(BLOCKS) and BLOCKS[i + 1][0] == "output":
+        if i + 1 < len(blocks) and blocks[i + 1][0] == "output":
             lines = iter(done.stdout.splitlines())
-            for wanted in BLOCKS[i + 1][1].splitlines():
+            for wanted in blocks[i + 1][1].splitlines():
                 assert wanted in lines, "%r is not in its place in:\n%s" % (wanted, done.stdout)
 
 
