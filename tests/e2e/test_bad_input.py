@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets that misbehave, and messages on our subjects that are not ours: counted, and without effect on the others."""
-import base64
 import json
 import re
+import time
 
 import pytest
 
-from harness.stand import free_port, jobs_of, promtool_check, up
+from harness.stand import free_port, jobs_of, promtool_check, stored, up
 from harness.wait import SLOW, eventually
 
 
@@ -123,16 +123,6 @@ JUNK = [
 ]
 
 
-def stored(nats, subject_part):
-    """Header and data of the last stored scrape whose subject holds that."""
-    with nats.client() as c:
-        for subject in c.stream("PROMETHEUS")["state"]["subjects"]:
-            if subject_part in subject:
-                m = c.last_message("PROMETHEUS", subject)
-                return subject, base64.b64decode(m["hdrs"]), base64.b64decode(m["data"])
-    raise LookupError(subject_part)
-
-
 def test_junk_on_the_subject_is_counted_and_skipped(stand):
     nats = stand.nats()
     receiver = stand.receiver(nats)
@@ -184,6 +174,27 @@ def test_damaged_scrapes_are_counted_and_skipped(stand):
     assert len([s for s in receiver.metrics().samples if s.name.startswith("n1")]) == 111
     poller.start()
     eventually(lambda: up(receiver, instance="t") == 1)
+
+
+def test_repeated_and_older_scrapes_are_dropped(stand):
+    """What JetStream's own window does not catch: the same scrape again, and one from before it."""
+    nats = stand.nats()
+    receiver = stand.receiver(nats)
+    poller = stand.poller(nats, jobs_of(t=stand.target()))
+    eventually(lambda: up(receiver, instance="t") == 1)
+    poller.kill9()
+    subject, header, data = stored(nats, ".j.t.")
+    header = re.sub(rb"Nats-Msg-Id:[^\r]*\r\n", b"", header)
+    older = re.sub(rb"\bt=(\d+)", lambda m: b"t=%d" % (int(m.group(1)) - 500), header, count=1)
+    applied = eventually(lambda: receiver.own().value("gravel_applied_scrapes_total"))
+    dropped = receiver.own().total("gravel_dropped_scrapes_total")
+    time.sleep(0.2)  # what was under way when the poller died
+    applied = receiver.own().value("gravel_applied_scrapes_total")
+    with nats.client() as c:
+        c.publish(subject, data, header)
+        c.publish(subject, data, older)
+    eventually(lambda: receiver.own().total("gravel_dropped_scrapes_total") == dropped + 2)
+    assert receiver.own().value("gravel_applied_scrapes_total") == applied
 
 
 def test_a_stranger_subject_does_not_break_the_stream(stand):

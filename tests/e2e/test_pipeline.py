@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness.expo import Exposition
-from harness.stand import jobs_of, promtool_check, up
+from harness.stand import jobs_of, promtool_check, stored, up
 from harness.wait import SLOW, eventually, holds
 
 
@@ -152,3 +152,52 @@ def test_a_body_larger_than_a_message_arrives_whole(stand):
     assert len(receiver.metrics().find("big")) == len(lines)
     assert receiver.metrics().value("scrape_samples_scraped", instance="t") == len(lines)
     assert up(receiver, instance="small") == 1
+
+
+def test_the_stream_is_made_as_configured(stand):
+    nats = stand.nats()
+    poller = stand.poller(nats, jobs_of(t=stand.target()), topic="dc1.metrics", stream={"retention": "20m", "storage": "memory"})
+    eventually(lambda: poller.own().value("gravel_published_messages_total") >= 1)
+    with nats.client() as c:
+        config = c.stream("DC1_METRICS")["config"]
+    assert config["subjects"] == ["dc1.metrics.scrape.>"]
+    assert config["max_age"] == 20 * 60 * 10 ** 9
+    assert config["storage"] == "memory"
+    assert config["num_replicas"] == 1
+    assert config["max_msgs_per_subject"] == 1
+
+
+def test_what_stands_on_the_wire(stand):
+    """The newest scrape of each target alone: our header line, a message id, a body in zstd."""
+    nats = stand.nats()
+    poller = stand.poller(nats, jobs_of(t=stand.target(body="".join("n%d 1\n" % i for i in range(100)))))
+    eventually(lambda: poller.own().value("gravel_published_messages_total") >= 5)
+    subject, header, data = stored(nats, ".j.t.")
+    assert subject.startswith("prometheus.scrape.dc1.j.t.")
+    assert b"\r\nGravel: v=1 k=s t=" in header and b"\r\nNats-Msg-Id:" in header
+    assert data.startswith(b"\x28\xb5\x2f\xfd")
+    with nats.client() as c:
+        assert set(c.stream("PROMETHEUS")["state"]["subjects"].values()) == {1}
+
+
+def test_two_topics_on_one_server_do_not_meet(stand):
+    nats = stand.nats()
+    one = stand.receiver(nats, topic="one")
+    two = stand.receiver(nats, topic="two")
+    stand.poller(nats, jobs_of(a=stand.target()), topic="one")
+    stand.poller(nats, jobs_of(b=stand.target()), topic="two")
+    eventually(lambda: up(one, job="j") == 1)
+    eventually(lambda: up(two, job="j") == 1)
+    assert one.metrics().find("up", instance="b") == [] and two.metrics().find("up", instance="a") == []
+
+
+def test_two_receivers_serve_the_same(stand):
+    nats = stand.nats()
+    target = stand.target(body="a 1\nb 2\n")
+    poller = stand.poller(nats, jobs_of(t=target))
+    receivers = [stand.receiver(nats) for _ in range(2)]
+    for receiver in receivers:
+        eventually(lambda: up(receiver, instance="t") == 1)
+        eventually(lambda: up(receiver, job="prometheus_streams") == 1)
+    poller.stop()
+    eventually(lambda: receivers[0].served() == receivers[1].served())

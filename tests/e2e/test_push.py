@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pushes by HTTP: Gravel Gateway's walk-throughs, path labels, deletion, and what bad input gets."""
 import base64
+import concurrent.futures
 import gzip
 import re
 import time
 
 import pytest
 
-from harness.expo import Exposition
+from harness.expo import Exposition, check_histogram
 from harness.http import curl, raw, request
 from harness.wait import eventually
 
@@ -216,6 +217,29 @@ def test_empty_push_changes_nothing(gateway):
     gateway.push_ok("")
     gateway.push_ok("# HELP nothing here\n# TYPE nothing gauge\n")
     assert gateway.metrics().find("nothing") == []
+
+
+def test_pushes_side_by_side_count_each_exactly_once(gateway):
+    body = "# TYPE a counter\na 1\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum 0.5\nh_count 1\n"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda i: gateway.push(body, "/job/j%d" % (i % 4)).code, range(400)))
+    assert codes == [200] * 400
+    served = gateway.metrics()
+    assert served.total("a") == 400
+    for i in range(4):
+        assert served.value("a", job="j%d" % i) == 100
+        assert check_histogram(served, "h", job="j%d" % i) == {1: 100, float("inf"): 100}
+    assert gateway.own().value("gravel_pushes_total", code="200") == 400
+
+
+def test_requests_are_counted_by_path_and_code(gateway):
+    gateway.push_ok("a 1\n")
+    for path in ("/metrics", "/nothing", "/nothing/else"):
+        gateway.get(path)
+    own = gateway.own()
+    assert own.value("gravel_http_requests_total", path="/metrics", code="200") >= 2
+    missed = [s for s in own.find("gravel_http_requests_total", code="404")]
+    assert sum(s.value for s in missed) == 2 and len(missed) == 1, "paths that clients choose must not become series"
 
 
 # --- pebbles ---

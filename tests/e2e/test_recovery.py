@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each death on the way ends in, and that all recovers with no restart of the others."""
+import random
 import signal
 import subprocess
 import time
@@ -155,3 +156,29 @@ def test_sigterm_while_nats_is_away(stand):
     eventually(lambda: poller.own().value("gravel_nats_connected") == 0)
     assert poller.stop() == 0
     assert receiver.stop() == 0
+
+
+def test_what_is_kept_while_nats_is_away_is_bounded(stand):
+    nats = stand.nats()
+    receiver = stand.receiver(nats)
+    noise = random.Random(1)
+    targets = {"t%d" % i: stand.target(body="".join("n%d %d\n" % (k, noise.getrandbits(60)) for k in range(1500))) for i in range(8)}
+    poller = stand.poller(nats, jobs_of(**targets), stream={"buffer": "64KiB"})
+    eventually(lambda: len([s for s in receiver.metrics().find("up", job="j") if s.value == 1]) == 8)
+    nats.kill9()
+    eventually(lambda: poller.own().total("gravel_publish_dropped_total") >= 8)
+    assert poller.own().value("gravel_publish_pending_bytes") <= 64 * 1024
+    nats.start()
+    before = time.time()
+    eventually(lambda: all(s.value > before for s in receiver.metrics().find("gravel_scrape_timestamp_seconds", job="j")), 20)
+    eventually(lambda: poller.own().value("gravel_publish_pending_messages") <= 1)
+
+
+def test_hup_opens_the_log_again(stand):
+    own = stand.path / "own.log"
+    receiver = stand.receiver(logfile=str(own))
+    own.rename(stand.path / "own.log.1")
+    receiver.signal(signal.SIGHUP)
+    eventually(own.exists)
+    assert receiver.stop() == 0
+    assert "stopping" in own.read_text("utf-8")

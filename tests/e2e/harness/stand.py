@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A test's stand: the processes it starts, on free loopback ports, with their data and logs in its own folder."""
+import base64
 import json
 import os
 import pathlib
@@ -372,6 +373,16 @@ def jobs_of(**targets):
 
 def up(receiver, **labels):
     return receiver.metrics().value("up", **labels)
+
+
+def stored(nats, subject_part, stream="PROMETHEUS"):
+    """Subject, header block and data of the last stored message whose subject holds that."""
+    with nats.client() as c:
+        for subject in c.stream(stream)["state"]["subjects"]:
+            if subject_part in subject:
+                m = c.last_message(stream, subject)
+                return subject, base64.b64decode(m["hdrs"]), base64.b64decode(m["data"])
+    raise LookupError(subject_part)
 
 
 def promtool_check(body):
