@@ -419,7 +419,7 @@ def test_head_and_keep_alive(gateway):
     b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 8\r\n\r\na 1\nb 1\n",
     b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /metrics/%zz%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-])
+], ids=["empty", "no path", "binary", "endless length", "half a body", "two lengths", "long path", "bad escapes"])
 def test_broken_requests_leave_the_server_whole(gateway, request_bytes):
     got = raw(gateway.port, request_bytes, timeout=2)
     assert not got.startswith(b"HTTP/1.1 200"), got[:200]

@@ -46,13 +46,16 @@ def get(url, **kwargs):
 def raw(port, data, timeout=10):
     """Send bytes, return all that comes until the server closes or nothing more comes."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as s:
-        s.sendall(data)
-        s.shutdown(socket.SHUT_WR)
         got = b""
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has heard enough and closed
         while True:
             try:
                 chunk = s.recv(65536)
-            except (socket.timeout, ConnectionResetError):
+            except OSError:
                 return got
             if not chunk:
                 return got
