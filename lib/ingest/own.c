@@ -25,7 +25,7 @@ static void set_store_metrics(struct gs_ingest *ingest) {
 	gs_metric_set_l(GS_M_GROUPS, (double)stats.groups_stale, "stale", NULL);
 }
 
-void ingest_refresh_own(struct gs_ingest *ingest) {
+void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	int64_t now_ms = gs_clock_wall_ms();
 	struct gs_group_view group;
 	size_t cursor = 0;
@@ -46,9 +46,9 @@ void ingest_refresh_own(struct gs_ingest *ingest) {
 	if (ingest->own_text.status != GS_OK ||
 	    gs_batch_read(ingest->own_batch, ingest->own_parser, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)
 		return; /* without memory the last ones stay */
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_own(ingest->store, ingest->own_batch, now_ms);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	if (status != GS_OK)
 		gs_metric_add_l(GS_M_DROPPED, 1, "own_metrics", NULL);
 }
