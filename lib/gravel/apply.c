@@ -142,11 +142,10 @@ static enum gs_status prepare_pebble(
 		if (pebble == NULL)
 			return GS_ENOMEM;
 	}
-	int64_t at = change->point->has_timestamp && change->point->timestamp_ms < time_ms ? change->point->timestamp_ms
-											   : time_ms;
 	int64_t now_slice = gs_pebble_slice_of(pebble, time_ms);
-	change->slice = gs_pebble_slice_of(pebble, at);
-	change->skip = now_slice - change->slice >= GS_LIMIT_PEBBLE_SLICES;
+	change->slice = now_slice;
+	if (change->point->has_timestamp && change->point->timestamp_ms < time_ms)
+		change->skip = !gs_pebble_place(pebble, time_ms, change->point->timestamp_ms, &change->slice);
 	if (change->skip && change->pebble == NULL)
 		return GS_OK;
 	enum gs_status status = gs_pebble_reserve(store, pebble, now_slice);

@@ -43,6 +43,13 @@ static int64_t window_start(const struct pebble *pebble, int64_t now_slice) {
 	return now_slice - (pebble->window_ms + pebble->width_ms - 1) / pebble->width_ms + 1;
 }
 
+bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice) {
+	/* A time from outside may be any number: no arithmetic with it before it is known to be near. */
+	int64_t oldest = now_ms - 2 * pebble->window_ms - pebble->width_ms;
+	*ret_slice = gs_pebble_slice_of(pebble, at_ms > oldest ? at_ms : oldest);
+	return *ret_slice >= window_start(pebble, gs_pebble_slice_of(pebble, now_ms));
+}
+
 /* Drop what has left the window, but for the newest slice. */
 static void prune(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
 	int64_t start = window_start(pebble, now_slice);

@@ -171,6 +171,8 @@ struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode)
 void gs_pebble_free(struct gs_store *store, struct pebble *pebble);
 bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode);
 int64_t gs_pebble_slice_of(const struct pebble *pebble, int64_t time_ms);
+/* The slice of a value from ${at_ms}, before now; false when that has left the window. */
+bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice);
 /* Make room, so that gs_pebble_add cannot fail. */
 GS_MUST_USE enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice);
 const struct pebble_slice *gs_pebble_find(const struct pebble *pebble, int64_t slice);

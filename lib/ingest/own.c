@@ -17,7 +17,7 @@ static void write_group_gauge(struct gs_buf *out, struct gs_str name, const stru
 }
 
 static void set_store_metrics(struct gs_ingest *ingest) {
-	struct gs_store_stats stats = gs_store_stats(ingest->store);
+	struct gs_store_stats stats = gs_ingest_stats(ingest); /* with the lock: reading a pebble allocates */
 	gs_metric_set(GS_M_FAMILIES, (double)stats.families);
 	gs_metric_set(GS_M_SERIES, (double)stats.series);
 	gs_metric_set(GS_M_STORE_BYTES, (double)stats.bytes);
@@ -35,7 +35,7 @@ void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	gs_telemetry_render(GS_METRIC_RECEIVER, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_TIMESTAMP, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_AGE, &ingest->own_text);
-	/* Only this thread changes the store, so reading it here needs no lock. */
+	/* Only this thread changes the groups, so reading them needs no lock. */
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(
 		    &ingest->own_text, GS_STR("gravel_scrape_timestamp_seconds"), &group, (double)group.time_ms / 1e3);
