@@ -34,7 +34,7 @@ static const struct family *claimed_by(const struct gs_store *store, struct gs_s
 			struct gs_str suffix = gs_part_suffix(types[t], s);
 			if (!gs_str_ends(name, suffix) || (types[t] == GS_TYPE_SUMMARY && s == SUFFIX_BUCKET))
 				continue;
-			const struct family *family = family_find(store, gs_str_make(name.p, name.n - suffix.n));
+			const struct family *family = gs_family_find(store, gs_str_make(name.p, name.n - suffix.n));
 			if (family != NULL && family->types[types[t]] != 0)
 				return family;
 		}
@@ -52,7 +52,7 @@ static bool claims_stored(
 			continue;
 		memcpy(text, name.p, name.n);
 		memcpy(text + name.n, suffix.p, suffix.n);
-		if (family_find(store, gs_str_make(text, name.n + suffix.n)) == NULL)
+		if (gs_family_find(store, gs_str_make(text, name.n + suffix.n)) == NULL)
 			continue;
 		*ret = suffix;
 		return true;
@@ -67,8 +67,8 @@ static enum gs_status name_conflict(
 	if (claimer != NULL)
 		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
 		    "\"%.*s\" is a part of the stored \"%.*s\": send the TYPE line of that", GS_FMT(family->name),
-		    GS_FMT(symbol_str(claimer->name)));
-	if (kind_of_type(family->type) != KIND_SIMPLE && claims_stored(store, family->name, family->type, &suffix))
+		    GS_FMT(gs_symbol_str(claimer->name)));
+	if (gs_kind_of_type(family->type) != KIND_SIMPLE && claims_stored(store, family->name, family->type, &suffix))
 		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
 		    "\"%.*s%.*s\" is stored as a metric of its own, so \"%.*s\" cannot be a %s", GS_FMT(family->name),
 		    GS_FMT(suffix), GS_FMT(family->name), gs_expo_type_name(family->type));
@@ -81,19 +81,19 @@ static enum gs_status name_conflict(
  */
 static enum gs_status agree_type(struct gs_store *store, const struct batch_family *family, bool push,
     enum gs_expo_type *ret, struct gs_error *err) {
-	const struct family *stored = family_find(store, family->name);
+	const struct family *stored = gs_family_find(store, family->name);
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
 	*ret = family->type;
 	if (stored == NULL)
 		return name_conflict(store, family, err);
-	bool one = family_type(stored, &type);
+	bool one = gs_family_type(stored, &type);
 	if (one && type == family->type)
 		return GS_OK;
-	if (kind_of_type(family->type) != KIND_SIMPLE && name_conflict(store, family, err) != GS_OK)
+	if (gs_kind_of_type(family->type) != KIND_SIMPLE && name_conflict(store, family, err) != GS_OK)
 		return GS_ECONFLICT;
 	if (!push)
 		return GS_OK;
-	bool simple = one && kind_of_type(type) == KIND_SIMPLE && kind_of_type(family->type) == KIND_SIMPLE;
+	bool simple = one && gs_kind_of_type(type) == KIND_SIMPLE && gs_kind_of_type(family->type) == KIND_SIMPLE;
 	if (simple && !family->typed) {
 		*ret = type;
 		return GS_OK;
@@ -107,8 +107,8 @@ static enum gs_status agree_type(struct gs_store *store, const struct batch_fami
 static struct change *new_change(struct gs_store *store) {
 	if (store->nchanges == store->cap_changes) {
 		size_t cap = store->cap_changes != 0 ? store->cap_changes * 2 : 256;
-		struct change *changes =
-		    store_resize(store, store->changes, store->cap_changes * sizeof(*changes), cap * sizeof(*changes));
+		struct change *changes = gs_store_resize(
+		    store, store->changes, store->cap_changes * sizeof(*changes), cap * sizeof(*changes));
 		if (changes == NULL)
 			return NULL;
 		store->changes = changes;
@@ -137,29 +137,28 @@ static struct gs_mode effective_mode(
 static enum gs_status prepare_pebble(
     struct gs_store *store, struct change *change, const struct gs_mode *mode, int64_t time_ms, enum value_kind kind) {
 	struct pebble *pebble = change->series->pebble;
-	if (pebble == NULL || change->fresh || !pebble_is(pebble, mode)) {
-		pebble = change->pebble = pebble_new(store, mode);
+	if (pebble == NULL || change->fresh || !gs_pebble_is(pebble, mode)) {
+		pebble = change->pebble = gs_pebble_new(store, mode);
 		if (pebble == NULL)
 			return GS_ENOMEM;
 	}
-	int64_t at = change->point->has_timestamp && change->point->timestamp_ms < time_ms ? change->point->timestamp_ms
-											   : time_ms;
-	int64_t now_slice = pebble_slice_of(pebble, time_ms);
-	change->slice = pebble_slice_of(pebble, at);
-	change->skip = now_slice - change->slice >= GS_LIMIT_PEBBLE_SLICES;
+	int64_t now_slice = gs_pebble_slice_of(pebble, time_ms);
+	change->slice = now_slice;
+	if (change->point->has_timestamp && change->point->timestamp_ms < time_ms)
+		change->skip = !gs_pebble_place(pebble, time_ms, change->point->timestamp_ms, &change->slice);
 	if (change->skip && change->pebble == NULL)
 		return GS_OK;
-	enum gs_status status = pebble_reserve(store, pebble, now_slice);
+	enum gs_status status = gs_pebble_reserve(store, pebble, now_slice);
 	if (status != GS_OK || kind == KIND_SIMPLE)
 		return status;
-	const struct pebble_slice *slice = pebble_find(pebble, change->slice);
-	struct parts *parts = parts_of_point(store, change->point);
+	const struct pebble_slice *slice = gs_pebble_find(pebble, change->slice);
+	struct parts *parts = gs_parts_of_point(store, change->point);
 	if (parts == NULL || slice == NULL) {
 		change->parts = parts;
 		return parts != NULL ? GS_OK : GS_ENOMEM;
 	}
-	change->parts = parts_merge(store, slice->value.parts, parts, kind);
-	parts_free(store, parts);
+	change->parts = gs_parts_merge(store, slice->value.parts, parts, kind);
+	gs_parts_free(store, parts);
 	return change->parts != NULL ? GS_OK : GS_ENOMEM;
 }
 
@@ -167,9 +166,9 @@ static enum gs_status prepare_value(
     struct gs_store *store, struct change *change, struct owner *owner, int64_t time_ms, enum gs_expo_type type) {
 	const struct series *series = change->series;
 	const struct batch_point *point = change->point;
-	enum value_kind kind = kind_of_type(type);
+	enum value_kind kind = gs_kind_of_type(type);
 	change->fresh =
-	    change->created || series->owner != owner || kind_of_type((enum gs_expo_type)series->type) != kind;
+	    change->created || series->owner != owner || gs_kind_of_type((enum gs_expo_type)series->type) != kind;
 	struct gs_mode mode = effective_mode(store, change, owner, type);
 	change->mode = mode.kind;
 	if (mode.kind == GS_MODE_PEBBLE)
@@ -182,13 +181,13 @@ static enum gs_status prepare_value(
 	}
 	if (kind == KIND_SIMPLE)
 		return GS_OK;
-	change->parts = parts_of_point(store, point);
+	change->parts = gs_parts_of_point(store, point);
 	if (change->parts == NULL)
 		return GS_ENOMEM;
 	if (mode.kind != GS_MODE_AGGREGATE || change->fresh)
 		return GS_OK;
-	struct parts *merged = parts_merge(store, series->value.parts, change->parts, kind);
-	parts_free(store, change->parts);
+	struct parts *merged = gs_parts_merge(store, series->value.parts, change->parts, kind);
+	gs_parts_free(store, change->parts);
 	change->parts = merged;
 	return merged != NULL ? GS_OK : GS_ENOMEM;
 }
@@ -199,9 +198,9 @@ static enum gs_status prepare_point(struct gs_store *store, const struct batch_p
 	if (change == NULL)
 		return GS_ENOMEM;
 	change->point = point;
-	change->series = series_find(store, point);
+	change->series = gs_series_find(store, point);
 	if (change->series == NULL) {
-		enum gs_status status = series_add(store, point, type, owner, &change->series);
+		enum gs_status status = gs_series_add(store, point, type, owner, &change->series);
 		if (status != GS_OK) {
 			store->nchanges--;
 			return status;
@@ -226,7 +225,7 @@ static bool names_quantile(const struct gs_label *labels, size_t n) {
 
 static bool series_names_quantile(const struct series *series) {
 	for (unsigned i = 0; i < series->nlabels; i++) {
-		if (gs_str_eq(symbol_str(series->labels[2 * i]), GS_STR("quantile")))
+		if (gs_str_eq(gs_symbol_str(series->labels[2 * i]), GS_STR("quantile")))
 			return true;
 	}
 	return false;
@@ -235,9 +234,9 @@ static bool series_names_quantile(const struct series *series) {
 /* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
  * of that name are written alike. */
 static bool quantile_clash(const struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
-	const struct family *family = family_find(store, point->family->name);
+	const struct family *family = gs_family_find(store, point->family->name);
 	enum gs_expo_type stored;
-	if (family == NULL || (family_type(family, &stored) && stored == type))
+	if (family == NULL || (gs_family_type(family, &stored) && stored == type))
 		return false;
 	if (type != GS_TYPE_SUMMARY)
 		return family->types[GS_TYPE_SUMMARY] != 0 && names_quantile(point->labels, point->nlabels);
@@ -272,8 +271,8 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 	return status;
 }
 
-enum gs_status apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
-    struct gs_store_result *result, struct gs_error *err) {
+enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner,
+    int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
 	store->nchanges = 0;
 	store->round++;
 	for (size_t i = 0; i < batch->norder; i++) {
@@ -287,16 +286,16 @@ enum gs_status apply_prepare(struct gs_store *store, const struct gs_batch *batc
 	return GS_OK;
 }
 
-void apply_abort(struct gs_store *store) {
+void gs_apply_abort(struct gs_store *store) {
 	for (size_t i = 0; i < store->nchanges; i++) {
 		struct change *change = &store->changes[i];
-		parts_free(store, change->parts);
-		pebble_free(store, change->pebble);
+		gs_parts_free(store, change->parts);
+		gs_pebble_free(store, change->pebble);
 	}
 	/* Backwards, so that families end as they were. */
 	for (size_t i = store->nchanges; i-- > 0;) {
 		if (store->changes[i].created)
-			series_remove(store, store->changes[i].series);
+			gs_series_remove(store, store->changes[i].series);
 	}
 	store->nchanges = 0;
 }
@@ -304,19 +303,19 @@ void apply_abort(struct gs_store *store) {
 static void commit_pebble(struct gs_store *store, struct change *change) {
 	struct series *series = change->series;
 	if (change->pebble != NULL) {
-		pebble_free(store, series->pebble);
+		gs_pebble_free(store, series->pebble);
 		series->pebble = change->pebble;
 	}
-	parts_free(store, series->value.parts);
+	gs_parts_free(store, series->value.parts);
 	series->value = (struct value){0};
-	pebble_add(store, series->pebble, change->slice, change->point->value, change->parts);
+	gs_pebble_add(store, series->pebble, change->slice, change->point->value, change->parts);
 }
 
 static void commit_plain(struct gs_store *store, struct change *change) {
 	struct series *series = change->series;
-	pebble_free(store, series->pebble);
+	gs_pebble_free(store, series->pebble);
 	series->pebble = NULL;
-	parts_free(store, series->value.parts);
+	gs_parts_free(store, series->value.parts);
 	series->value.parts = change->parts;
 	if (change->mode == GS_MODE_AGGREGATE && !change->fresh)
 		series->value.simple += change->point->value;
@@ -325,7 +324,7 @@ static void commit_plain(struct gs_store *store, struct change *change) {
 }
 
 static void renew(struct series *series, struct owner *owner, int64_t time_ms) {
-	series_own(series, owner);
+	gs_series_own(series, owner);
 	series->renewed_ms = time_ms;
 }
 
@@ -341,7 +340,7 @@ static void commit_change(struct gs_store *store, struct change *change, struct 
 		return;
 	}
 	if (series->type != point->family->type && (point->family->typed || !is_push(store, owner)))
-		series_set_type(series, point->family->type);
+		gs_series_retype(series, point->family->type);
 	if (change->mode == GS_MODE_PEBBLE)
 		commit_pebble(store, change);
 	else
@@ -358,12 +357,12 @@ static void commit_change(struct gs_store *store, struct change *change, struct 
 
 /* The newest HELP that is not empty wins. Without memory the old one stays. */
 static void commit_help(struct gs_store *store, struct family *family, struct gs_str help) {
-	if (help.n == 0 || gs_str_eq(symbol_str(family->help), help))
+	if (help.n == 0 || gs_str_eq(gs_symbol_str(family->help), help))
 		return;
-	struct symbol *symbol = symbol_get(store, help);
+	struct symbol *symbol = gs_symbol_get(store, help);
 	if (symbol == NULL)
 		return;
-	symbol_put(store, family->help);
+	gs_symbol_put(store, family->help);
 	family->help = symbol;
 }
 
@@ -375,7 +374,7 @@ static void commit_type(
 		return;
 	for (uint32_t i = 0; i < family->n; i++) {
 		if (family->series[i]->type == GS_TYPE_UNTYPED)
-			series_set_type(family->series[i], pushed->type);
+			gs_series_retype(family->series[i], pushed->type);
 	}
 }
 
@@ -386,26 +385,26 @@ static void commit_family_mode(
 	for (uint32_t i = family->n; i-- > 0;) {
 		struct series *series = family->series[i];
 		if (series->round == store->round || !is_push(store, series->owner) ||
-		    !series_has_labels(series, batch->options.labels, batch->options.nlabels))
+		    !gs_series_has_labels(series, batch->options.labels, batch->options.nlabels))
 			continue;
-		series_remove(store, series); /* the pushed ones keep the family alive */
+		gs_series_remove(store, series); /* the pushed ones keep the family alive */
 		result->series_gone++;
 	}
 }
 
 static bool is_mixed(const struct family *family) {
 	enum gs_expo_type type;
-	return !family_type(family, &type);
+	return !gs_family_type(family, &type);
 }
 
-void apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
     struct gs_store_result *result) {
 	for (size_t i = 0; i < store->nchanges; i++)
 		commit_change(store, &store->changes[i], owner, time_ms, result);
 	store->nchanges = 0;
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *pushed = batch->order[i];
-		struct family *family = pushed->first != NULL ? family_find(store, pushed->name) : NULL;
+		struct family *family = pushed->first != NULL ? gs_family_find(store, pushed->name) : NULL;
 		if (family == NULL)
 			continue;
 		commit_help(store, family, pushed->help);

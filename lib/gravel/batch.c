@@ -51,7 +51,7 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 	batch->options.labels = batch->labels;
 }
 
-struct batch_family *batch_family_of(struct gs_batch *batch, struct gs_str name) {
+struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str name) {
 	struct batch_family *family = gs_map_get(batch->families, name);
 	if (family != NULL)
 		return family;
@@ -165,7 +165,7 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 static enum gs_status take_meta(struct gs_batch *batch, struct gs_expo_event *event, struct gs_error *err) {
 	if (!keep(batch, &event->name) || !keep(batch, &event->text))
 		return GS_ENOMEM;
-	struct batch_family *family = batch_family_of(batch, event->name);
+	struct batch_family *family = gs_batch_family_of(batch, event->name);
 	if (family == NULL)
 		return GS_ENOMEM;
 	if (event->kind == GS_EXPO_HELP && event->text.n != 0)
@@ -182,7 +182,7 @@ static enum gs_status take_meta(struct gs_batch *batch, struct gs_expo_event *ev
 }
 
 enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct gs_str help, double value) {
-	struct batch_family *family = batch_family_of(batch, name);
+	struct batch_family *family = gs_batch_family_of(batch, name);
 	struct raw_sample *sample = family != NULL ? new_sample(batch) : NULL;
 	if (sample == NULL)
 		return GS_ENOMEM;
@@ -210,7 +210,7 @@ enum gs_status gs_batch_read(
 		if (status != GS_OK)
 			return status;
 	}
-	return batch_resolve(batch, err);
+	return gs_batch_resolve(batch, err);
 }
 
 struct gs_batch_stats gs_batch_stats(const struct gs_batch *batch) {

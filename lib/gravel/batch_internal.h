@@ -13,7 +13,7 @@ enum value_kind {
 	KIND_SUMMARY, /* quantiles by "quantile", sum, count */
 };
 
-static inline enum value_kind kind_of_type(enum gs_expo_type type) {
+static inline enum value_kind gs_kind_of_type(enum gs_expo_type type) {
 	if (type == GS_TYPE_HISTOGRAM || type == GS_TYPE_GAUGEHISTOGRAM)
 		return KIND_HISTOGRAM;
 	return type == GS_TYPE_SUMMARY ? KIND_SUMMARY : KIND_SIMPLE;
@@ -96,10 +96,10 @@ struct gs_batch {
 	struct gs_buf key; /* scratch of the hash */
 };
 
-/** batch_family_of(batch, name): Find or add the family; NULL when out of memory. */
-struct batch_family *batch_family_of(struct gs_batch *batch, struct gs_str name);
+/** gs_batch_family_of(batch, name): Find or add the family; NULL when out of memory. */
+struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str name);
 
-/** batch_resolve(batch, err): Turn the raw samples into points of families. */
-GS_MUST_USE enum gs_status batch_resolve(struct gs_batch *batch, struct gs_error *err);
+/** gs_batch_resolve(batch, err): Turn the raw samples into points of families. */
+GS_MUST_USE enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err);
 
 #endif

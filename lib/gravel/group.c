@@ -17,7 +17,7 @@ static struct gs_str key_text(struct gs_buf *buf, const struct gs_group_key *key
 }
 
 static struct group *new_group(struct gs_store *store, const struct gs_group_key *key, struct gs_str text) {
-	struct group *group = store_alloc(store, sizeof(*group) + text.n);
+	struct group *group = gs_store_alloc(store, sizeof(*group) + text.n);
 	if (group == NULL)
 		return NULL;
 	char *p = (char *)(group + 1);
@@ -53,7 +53,7 @@ static enum gs_status find_group(
 static size_t remove_not_renewed(struct gs_store *store, struct owner *owner) {
 	size_t gone = 0;
 	while (owner->first != NULL && owner->first->round != store->round) {
-		series_remove(store, owner->first);
+		gs_series_remove(store, owner->first);
 		gone++;
 	}
 	return gone;
@@ -61,12 +61,12 @@ static size_t remove_not_renewed(struct gs_store *store, struct owner *owner) {
 
 static enum gs_status replace_owned(struct gs_store *store, struct owner *owner, const struct gs_batch *batch,
     int64_t time_ms, struct gs_store_result *ret) {
-	enum gs_status status = apply_prepare(store, batch, owner, time_ms, ret, NULL);
+	enum gs_status status = gs_apply_prepare(store, batch, owner, time_ms, ret, NULL);
 	if (status != GS_OK) {
-		apply_abort(store);
+		gs_apply_abort(store);
 		return status;
 	}
-	apply_commit(store, batch, owner, time_ms, ret);
+	gs_apply_commit(store, batch, owner, time_ms, ret);
 	ret->series_gone += remove_not_renewed(store, owner);
 	return GS_OK;
 }
@@ -92,7 +92,7 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 	if (status != GS_OK) {
 		if (is_new) {
 			gs_map_remove(store->groups, group->key);
-			store_release(store, group, sizeof(*group) + group->key.n);
+			gs_store_release(store, group, sizeof(*group) + group->key.n);
 		}
 		return status;
 	}
@@ -121,14 +121,14 @@ static size_t expire_groups(struct gs_store *store, int64_t now_ms) {
 		int64_t age = now_ms - group->time_ms;
 		if (!group->stale && age > patience(store, group)) {
 			while (group->owner.first != NULL)
-				series_remove(store, group->owner.first);
+				gs_series_remove(store, group->owner.first);
 			group->stale = true;
 			store->nstale++;
 			went_stale++;
 		}
 		if (group->stale && age > patience(store, group) + FORGET_STALE_MS) {
 			gs_map_remove(store->groups, group->key);
-			store_release(store, group, sizeof(*group) + group->key.n);
+			gs_store_release(store, group, sizeof(*group) + group->key.n);
 			store->nstale--;
 		}
 	}
@@ -141,7 +141,7 @@ void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, 
 	/* The list of the pushed is in order of their last push. */
 	while (store->options.expiration_ms != 0 && store->pushed.first != NULL &&
 	       now_ms - store->pushed.first->renewed_ms > store->options.expiration_ms) {
-		series_remove(store, store->pushed.first);
+		gs_series_remove(store, store->pushed.first);
 		(*ret_expired)++;
 	}
 }

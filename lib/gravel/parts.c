@@ -16,7 +16,7 @@ static void layout_put(struct gs_store *store, struct layout *layout) {
 	if (--layout->refs != 0)
 		return;
 	gs_map_remove(store->layouts, layout->key);
-	store_release(store, layout, layout_size(layout->n, layout->key.n));
+	gs_store_release(store, layout, layout_size(layout->n, layout->key.n));
 }
 
 /* One bound of a layout to be. */
@@ -30,7 +30,7 @@ static struct layout *layout_get(struct gs_store *store, const struct bound *bou
 	size_t bytes = n;
 	for (uint32_t i = 0; i < n; i++)
 		bytes += bounds[i].text.n;
-	struct layout *layout = store_alloc(store, layout_size(n, bytes));
+	struct layout *layout = gs_store_alloc(store, layout_size(n, bytes));
 	if (layout == NULL)
 		return NULL;
 	layout->refs = 1;
@@ -48,7 +48,7 @@ static struct layout *layout_get(struct gs_store *store, const struct bound *bou
 	}
 	struct layout *known = gs_map_get(store->layouts, layout->key);
 	if (known != NULL || gs_map_put(store->layouts, layout->key, layout) != GS_OK) {
-		store_release(store, layout, layout_size(n, bytes));
+		gs_store_release(store, layout, layout_size(n, bytes));
 		if (known != NULL)
 			known->refs++;
 		return known;
@@ -60,7 +60,7 @@ static struct parts *parts_new(struct gs_store *store, const struct bound *bound
 	struct layout *layout = layout_get(store, bounds, n);
 	if (layout == NULL)
 		return NULL;
-	struct parts *parts = store_alloc(store, parts_size(n));
+	struct parts *parts = gs_store_alloc(store, parts_size(n));
 	if (parts == NULL) {
 		layout_put(store, layout);
 		return NULL;
@@ -69,15 +69,15 @@ static struct parts *parts_new(struct gs_store *store, const struct bound *bound
 	return parts;
 }
 
-void parts_free(struct gs_store *store, struct parts *parts) {
+void gs_parts_free(struct gs_store *store, struct parts *parts) {
 	if (parts == NULL)
 		return;
 	uint32_t n = parts->layout->n;
 	layout_put(store, parts->layout);
-	store_release(store, parts, parts_size(n));
+	gs_store_release(store, parts, parts_size(n));
 }
 
-struct parts *parts_of_point(struct gs_store *store, const struct batch_point *point) {
+struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point) {
 	struct bound *bounds = gs_alloc_array(point->nparts, sizeof(*bounds));
 	if (bounds == NULL)
 		return NULL;
@@ -137,7 +137,8 @@ static void fill_merged(
 	merged->count = a->count + b->count;
 }
 
-struct parts *parts_merge(struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind) {
+struct parts *gs_parts_merge(
+    struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind) {
 	static const struct layout no_layout = {0};
 	static const struct parts nothing = {0};
 	const struct layout *la = a != NULL ? a->layout : &no_layout;
@@ -161,7 +162,7 @@ out:
 	return merged;
 }
 
-void parts_scale(struct parts *parts, enum value_kind kind, double factor) {
+void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor) {
 	/* A quantile is not a sum: it stands as it is. */
 	for (uint32_t i = 0; i < parts->layout->n && kind == KIND_HISTOGRAM; i++)
 		parts->v[i] *= factor;

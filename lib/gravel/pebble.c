@@ -10,8 +10,8 @@ static int64_t floor_div(int64_t a, int64_t b) {
 	return q - (a % b < 0);
 }
 
-struct pebble *pebble_new(struct gs_store *store, const struct gs_mode *mode) {
-	struct pebble *pebble = store_alloc(store, sizeof(*pebble));
+struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode) {
+	struct pebble *pebble = gs_store_alloc(store, sizeof(*pebble));
 	if (pebble == NULL)
 		return NULL;
 	pebble->agg = mode->agg;
@@ -20,20 +20,20 @@ struct pebble *pebble_new(struct gs_store *store, const struct gs_mode *mode) {
 	return pebble;
 }
 
-void pebble_free(struct gs_store *store, struct pebble *pebble) {
+void gs_pebble_free(struct gs_store *store, struct pebble *pebble) {
 	if (pebble == NULL)
 		return;
 	for (uint32_t i = 0; i < pebble->n; i++)
-		parts_free(store, pebble->slices[i].value.parts);
-	store_release(store, pebble->slices, pebble->cap * sizeof(*pebble->slices));
-	store_release(store, pebble, sizeof(*pebble));
+		gs_parts_free(store, pebble->slices[i].value.parts);
+	gs_store_release(store, pebble->slices, pebble->cap * sizeof(*pebble->slices));
+	gs_store_release(store, pebble, sizeof(*pebble));
 }
 
-bool pebble_is(const struct pebble *pebble, const struct gs_mode *mode) {
+bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode) {
 	return pebble->agg == mode->agg && pebble->window_ms == mode->window_ms;
 }
 
-int64_t pebble_slice_of(const struct pebble *pebble, int64_t time_ms) {
+int64_t gs_pebble_slice_of(const struct pebble *pebble, int64_t time_ms) {
 	return floor_div(time_ms, pebble->width_ms);
 }
 
@@ -43,25 +43,32 @@ static int64_t window_start(const struct pebble *pebble, int64_t now_slice) {
 	return now_slice - (pebble->window_ms + pebble->width_ms - 1) / pebble->width_ms + 1;
 }
 
+bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice) {
+	/* A time from outside may be any number: no arithmetic with it before it is known to be near. */
+	int64_t oldest = now_ms - 2 * pebble->window_ms - pebble->width_ms;
+	*ret_slice = gs_pebble_slice_of(pebble, at_ms > oldest ? at_ms : oldest);
+	return *ret_slice >= window_start(pebble, gs_pebble_slice_of(pebble, now_ms));
+}
+
 /* Drop what has left the window, but for the newest slice. */
 static void prune(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
 	int64_t start = window_start(pebble, now_slice);
 	uint32_t gone = 0;
 	while (gone + 1 < pebble->n && pebble->slices[gone].index < start)
-		parts_free(store, pebble->slices[gone++].value.parts);
+		gs_parts_free(store, pebble->slices[gone++].value.parts);
 	if (gone == 0)
 		return;
 	pebble->n -= gone;
 	memmove(pebble->slices, pebble->slices + gone, pebble->n * sizeof(*pebble->slices));
 }
 
-enum gs_status pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
+enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
 	prune(store, pebble, now_slice);
 	if (pebble->n < pebble->cap)
 		return GS_OK;
 	uint32_t cap = pebble->cap != 0 ? pebble->cap * 2 : 4;
 	struct pebble_slice *slices =
-	    store_resize(store, pebble->slices, pebble->cap * sizeof(*slices), cap * sizeof(*slices));
+	    gs_store_resize(store, pebble->slices, pebble->cap * sizeof(*slices), cap * sizeof(*slices));
 	if (slices == NULL)
 		return GS_ENOMEM;
 	pebble->slices = slices;
@@ -77,15 +84,15 @@ static uint32_t place_of(const struct pebble *pebble, int64_t slice) {
 	return i;
 }
 
-const struct pebble_slice *pebble_find(const struct pebble *pebble, int64_t slice) {
+const struct pebble_slice *gs_pebble_find(const struct pebble *pebble, int64_t slice) {
 	uint32_t i = place_of(pebble, slice);
 	return i < pebble->n && pebble->slices[i].index == slice ? &pebble->slices[i] : NULL;
 }
 
-void pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts) {
+void gs_pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts) {
 	uint32_t i = place_of(pebble, slice);
 	if (i == pebble->n || pebble->slices[i].index != slice) {
-		assert(pebble->n < pebble->cap); /* pebble_reserve */
+		assert(pebble->n < pebble->cap); /* gs_pebble_reserve */
 		memmove(pebble->slices + i + 1, pebble->slices + i, (pebble->n - i) * sizeof(*pebble->slices));
 		pebble->slices[i] = (struct pebble_slice){.index = slice};
 		pebble->n++;
@@ -94,7 +101,7 @@ void pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, do
 	pebble->slices[i].value.simple += simple;
 	if (parts == NULL)
 		return;
-	parts_free(store, pebble->slices[i].value.parts);
+	gs_parts_free(store, pebble->slices[i].value.parts);
 	pebble->slices[i].value.parts = parts;
 }
 
@@ -105,20 +112,20 @@ static struct parts *sum_parts(
 	uint32_t first = from < to ? from : pebble->n - 1;
 	uint32_t end = from < to ? to : pebble->n;
 	for (uint32_t i = first; i < end; i++) {
-		struct parts *next = parts_merge(store, sum, pebble->slices[i].value.parts, kind);
-		parts_free(store, sum);
+		struct parts *next = gs_parts_merge(store, sum, pebble->slices[i].value.parts, kind);
+		gs_parts_free(store, sum);
 		if (next == NULL)
 			return NULL;
 		sum = next;
 	}
 	if (from == to)
-		parts_scale(sum, kind, 0);
+		gs_parts_scale(sum, kind, 0);
 	return sum;
 }
 
-bool pebble_read(
+bool gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret) {
-	int64_t now_slice = pebble_slice_of(pebble, now_ms);
+	int64_t now_slice = gs_pebble_slice_of(pebble, now_ms);
 	int64_t start = window_start(pebble, now_slice);
 	uint32_t from = 0, to = pebble->n;
 	uint64_t count = 0;
@@ -139,11 +146,11 @@ bool pebble_read(
 		return true;
 	ret->parts = sum_parts(store, pebble, kind, from, to);
 	if (ret->parts != NULL && mean)
-		parts_scale(ret->parts, kind, 1 / (double)count);
+		gs_parts_scale(ret->parts, kind, 1 / (double)count);
 	return ret->parts != NULL;
 }
 
-void pebble_check(const struct pebble *pebble) {
+void gs_pebble_check(const struct pebble *pebble) {
 	assert(pebble->width_ms > 0 && pebble->n <= pebble->cap);
 	assert(pebble->n >= 1 && pebble->n <= 2 * GS_LIMIT_PEBBLE_SLICES + 1);
 	for (uint32_t i = 1; i < pebble->n; i++)

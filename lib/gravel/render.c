@@ -17,7 +17,7 @@ static void write_simple(struct gs_buf *out, const struct view *view) {
 }
 
 static void write_bounds(struct gs_buf *out, const struct view *view) {
-	bool summary = kind_of_type(view->type) == KIND_SUMMARY;
+	bool summary = gs_kind_of_type(view->type) == KIND_SUMMARY;
 	struct gs_str suffix = summary ? GS_STR("") : gs_part_suffix(view->type, SUFFIX_BUCKET);
 	const struct parts *parts = view->value->parts;
 	for (uint32_t i = 0; i < parts->layout->n; i++) {
@@ -44,8 +44,8 @@ static void write_count(struct gs_buf *out, const struct view *view) {
 enum pass { PASS_ALL, PASS_NAME, PASS_BUCKET, PASS_SUM, PASS_COUNT, PASSES };
 
 static void write_pass(struct gs_buf *out, const struct view *view, enum pass pass) {
-	bool simple = kind_of_type(view->type) == KIND_SIMPLE;
-	enum pass bounds = kind_of_type(view->type) == KIND_SUMMARY ? PASS_NAME : PASS_BUCKET;
+	bool simple = gs_kind_of_type(view->type) == KIND_SIMPLE;
+	enum pass bounds = gs_kind_of_type(view->type) == KIND_SUMMARY ? PASS_NAME : PASS_BUCKET;
 	if (simple) {
 		if (pass == PASS_ALL || pass == PASS_NAME)
 			write_simple(out, view);
@@ -65,30 +65,31 @@ static void write_series(
 	struct value read = {0};
 	enum gs_expo_type type = (enum gs_expo_type)series->type;
 	for (unsigned i = 0; i < series->nlabels; i++)
-		labels[i] = (struct gs_label){symbol_str(series->labels[2 * i]), symbol_str(series->labels[2 * i + 1])};
+		labels[i] =
+		    (struct gs_label){gs_symbol_str(series->labels[2 * i]), gs_symbol_str(series->labels[2 * i + 1])};
 	struct view view = {
-	    .name = symbol_str(series->family->name),
+	    .name = gs_symbol_str(series->family->name),
 	    .labels = labels,
 	    .nlabels = series->nlabels,
 	    .type = type,
 	    .value = &series->value,
 	};
 	if (series->pebble != NULL) {
-		if (!pebble_read(store, series->pebble, kind_of_type(type), now_ms, &read))
+		if (!gs_pebble_read(store, series->pebble, gs_kind_of_type(type), now_ms, &read))
 			return;
 		view.value = &read;
 	}
 	write_pass(out, &view, pass);
-	parts_free(store, read.parts);
+	gs_parts_free(store, read.parts);
 }
 
 static void write_family(struct gs_store *store, struct family *family, int64_t now_ms, struct gs_buf *out) {
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
 	/* Text 0.0.4 has no gaugehistogram: to its readers the parts are metrics of their own. */
-	bool one = family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
-	family_sort(family);
+	bool one = gs_family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
+	gs_family_sort(family);
 	size_t start = out->n;
-	gs_expo_write_meta(out, symbol_str(family->name), one ? type : GS_TYPE_UNTYPED, symbol_str(family->help));
+	gs_expo_write_meta(out, gs_symbol_str(family->name), one ? type : GS_TYPE_UNTYPED, gs_symbol_str(family->help));
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
 		for (uint32_t i = 0; i < family->n; i++)
@@ -101,11 +102,11 @@ static void write_family(struct gs_store *store, struct family *family, int64_t 
 }
 
 bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_buf *out) {
-	store_sort(store);
+	gs_store_sort(store);
 	size_t low = 0, high = store->norder;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (gs_str_cmp(symbol_str(store->order[middle]->name), *after) > 0)
+		if (gs_str_cmp(gs_symbol_str(store->order[middle]->name), *after) > 0)
 			high = middle;
 		else
 			low = middle + 1;
@@ -113,12 +114,12 @@ bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t 
 	if (low == store->norder)
 		return false;
 	write_family(store, store->order[low], now_ms, out);
-	*after = symbol_str(store->order[low]->name);
+	*after = gs_symbol_str(store->order[low]->name);
 	return true;
 }
 
 bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_buf *out) {
-	struct family *family = family_find(store, name);
+	struct family *family = gs_family_find(store, name);
 	if (family == NULL)
 		return false;
 	write_family(store, family, now_ms, out);

@@ -64,7 +64,7 @@ static enum gs_status find_meaning(struct gs_batch *batch, struct gs_str name, s
 	ret->clash = part && own != NULL && own->typed;
 	if (part)
 		return GS_OK;
-	ret->family = batch_family_of(batch, name);
+	ret->family = gs_batch_family_of(batch, name);
 	return ret->family != NULL ? GS_OK : GS_ENOMEM;
 }
 
@@ -197,7 +197,7 @@ static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point
 	double at = 0;
 	if (text.n == 0 || gs_num_parse_double(text, &at) != GS_OK || isnan(at))
 		return gs_error_set(err, GS_EINVAL, sample->line, 1, "\"%.*s\" needs a label \"%s\" with a number",
-		    GS_FMT(sample->name), kind_of_type(point->family->type) == KIND_SUMMARY ? "quantile" : "le");
+		    GS_FMT(sample->name), gs_kind_of_type(point->family->type) == KIND_SUMMARY ? "quantile" : "le");
 	if (point->nparts >= GS_LIMIT_BUCKETS)
 		return gs_error_set(err, GS_ELIMIT, sample->line, 1, "more than %d buckets", GS_LIMIT_BUCKETS);
 	if (point->nparts == point->cap_parts) {
@@ -225,7 +225,7 @@ static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point
 /* Put the value of the sample into its point. */
 static enum gs_status fill(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
     enum part_suffix suffix, struct gs_str part, bool is_new, struct gs_error *err) {
-	enum value_kind kind = kind_of_type(point->family->type);
+	enum value_kind kind = gs_kind_of_type(point->family->type);
 	if (kind == KIND_SIMPLE) {
 		if (!is_new)
 			return duplicate(sample, err);
@@ -275,7 +275,7 @@ static enum gs_status resolve_sample(
 		return gs_error_set(err, GS_EINVAL, sample->line, 1,
 		    "\"%.*s\" is a part of \"%.*s\" and has a TYPE of its own", GS_FMT(sample->name),
 		    GS_FMT(meaning->family->name));
-	enum value_kind kind = kind_of_type(meaning->family->type);
+	enum value_kind kind = gs_kind_of_type(meaning->family->type);
 	struct gs_str part_name = {0};
 	if (kind == KIND_HISTOGRAM && meaning->suffix == SUFFIX_BUCKET)
 		part_name = GS_STR("le");
@@ -339,7 +339,7 @@ static enum gs_status finish_histogram(struct gs_batch *batch, struct batch_poin
 static enum gs_status finish_points(struct gs_batch *batch, struct gs_error *err) {
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *family = batch->order[i];
-		if (kind_of_type(family->type) != KIND_HISTOGRAM)
+		if (gs_kind_of_type(family->type) != KIND_HISTOGRAM)
 			continue;
 		for (struct batch_point *point = family->first; point != NULL; point = point->next) {
 			enum gs_status status = finish_histogram(batch, point, err);
@@ -365,7 +365,7 @@ static enum gs_status make_index(struct gs_batch *batch) {
 	return GS_OK;
 }
 
-enum gs_status batch_resolve(struct gs_batch *batch, struct gs_error *err) {
+enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err) {
 	struct meaning meaning = {0};
 	enum gs_status status = make_index(batch);
 	for (size_t i = 0; i < batch->nsamples && status == GS_OK; i++) {

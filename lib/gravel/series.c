@@ -10,11 +10,11 @@ static size_t series_size(size_t nlabels) {
 	return sizeof(struct series) + 2 * nlabels * sizeof(struct symbol *);
 }
 
-struct family *family_find(const struct gs_store *store, struct gs_str name) {
+struct family *gs_family_find(const struct gs_store *store, struct gs_str name) {
 	return gs_map_get(store->families, name);
 }
 
-bool family_type(const struct family *family, enum gs_expo_type *ret) {
+bool gs_family_type(const struct family *family, enum gs_expo_type *ret) {
 	unsigned types = 0;
 	for (unsigned t = 0; t <= GS_TYPE_GAUGEHISTOGRAM; t++) {
 		if (family->types[t] == 0)
@@ -27,17 +27,17 @@ bool family_type(const struct family *family, enum gs_expo_type *ret) {
 
 static bool series_is(const struct series *series, const struct batch_point *point) {
 	if (series->hash != point->hash || series->nlabels != point->nlabels ||
-	    !gs_str_eq(symbol_str(series->family->name), point->family->name))
+	    !gs_str_eq(gs_symbol_str(series->family->name), point->family->name))
 		return false;
 	for (uint32_t i = 0; i < point->nlabels; i++) {
-		if (!gs_str_eq(symbol_str(series->labels[2 * i]), point->labels[i].name) ||
-		    !gs_str_eq(symbol_str(series->labels[2 * i + 1]), point->labels[i].value))
+		if (!gs_str_eq(gs_symbol_str(series->labels[2 * i]), point->labels[i].name) ||
+		    !gs_str_eq(gs_symbol_str(series->labels[2 * i + 1]), point->labels[i].value))
 			return false;
 	}
 	return true;
 }
 
-struct series *series_find(const struct gs_store *store, const struct batch_point *point) {
+struct series *gs_series_find(const struct gs_store *store, const struct batch_point *point) {
 	if (store->cap_table == 0)
 		return NULL;
 	size_t mask = store->cap_table - 1;
@@ -59,14 +59,14 @@ static enum gs_status table_reserve(struct gs_store *store) {
 	if ((store->nseries + 1) * 4 <= store->cap_table * 3)
 		return GS_OK;
 	size_t cap = store->cap_table != 0 ? store->cap_table * 2 : 64;
-	struct series **table = store_alloc(store, cap * sizeof(struct series *));
+	struct series **table = gs_store_alloc(store, cap * sizeof(struct series *));
 	if (table == NULL)
 		return GS_ENOMEM;
 	for (size_t i = 0; i < store->cap_table; i++) {
 		if (store->table[i] != NULL)
 			table_insert(table, cap, store->table[i]);
 	}
-	store_release(store, store->table, store->cap_table * sizeof(struct series *));
+	gs_store_release(store, store->table, store->cap_table * sizeof(struct series *));
 	store->table = table;
 	store->cap_table = cap;
 	return GS_OK;
@@ -89,35 +89,35 @@ static void table_remove(struct gs_store *store, const struct series *series) {
 }
 
 static void family_remove(struct gs_store *store, struct family *family) {
-	gs_map_remove(store->families, symbol_str(family->name));
+	gs_map_remove(store->families, gs_symbol_str(family->name));
 	struct family *last = store->order[--store->norder];
 	if (last != family)
 		store->order_dirty = true;
 	store->order[family->position] = last;
 	last->position = family->position;
-	symbol_put(store, family->name);
-	symbol_put(store, family->help);
-	store_release(store, family->series, family->cap * sizeof(struct series *));
-	store_release(store, family, sizeof(*family));
+	gs_symbol_put(store, family->name);
+	gs_symbol_put(store, family->help);
+	gs_store_release(store, family->series, family->cap * sizeof(struct series *));
+	gs_store_release(store, family, sizeof(*family));
 }
 
 static struct family *family_add(struct gs_store *store, struct gs_str name) {
 	if (store->norder == store->cap_order) {
 		size_t cap = store->cap_order != 0 ? store->cap_order * 2 : 64;
-		struct family **order = store_resize(
+		struct family **order = gs_store_resize(
 		    store, store->order, store->cap_order * sizeof(struct family *), cap * sizeof(struct family *));
 		if (order == NULL)
 			return NULL;
 		store->order = order;
 		store->cap_order = cap;
 	}
-	struct family *family = store_alloc(store, sizeof(*family));
+	struct family *family = gs_store_alloc(store, sizeof(*family));
 	if (family == NULL)
 		return NULL;
-	family->name = symbol_get(store, name);
-	if (family->name == NULL || gs_map_put(store->families, symbol_str(family->name), family) != GS_OK) {
-		symbol_put(store, family->name);
-		store_release(store, family, sizeof(*family));
+	family->name = gs_symbol_get(store, name);
+	if (family->name == NULL || gs_map_put(store->families, gs_symbol_str(family->name), family) != GS_OK) {
+		gs_symbol_put(store, family->name);
+		gs_store_release(store, family, sizeof(*family));
 		return NULL;
 	}
 	family->position = (uint32_t)store->norder;
@@ -130,8 +130,8 @@ static enum gs_status family_reserve(struct gs_store *store, struct family *fami
 	if (family->n < family->cap)
 		return GS_OK;
 	uint32_t cap = family->cap != 0 ? family->cap * 2 : 4;
-	struct series **list =
-	    store_resize(store, family->series, family->cap * sizeof(struct series *), cap * sizeof(struct series *));
+	struct series **list = gs_store_resize(
+	    store, family->series, family->cap * sizeof(struct series *), cap * sizeof(struct series *));
 	if (list == NULL)
 		return GS_ENOMEM;
 	family->series = list;
@@ -141,23 +141,23 @@ static enum gs_status family_reserve(struct gs_store *store, struct family *fami
 
 static void free_series(struct gs_store *store, struct series *series) {
 	for (unsigned i = 0; i < 2U * series->nlabels; i++)
-		symbol_put(store, series->labels[i]);
-	pebble_free(store, series->pebble);
-	parts_free(store, series->value.parts);
-	store_release(store, series, series_size(series->nlabels));
+		gs_symbol_put(store, series->labels[i]);
+	gs_pebble_free(store, series->pebble);
+	gs_parts_free(store, series->value.parts);
+	gs_store_release(store, series, series_size(series->nlabels));
 }
 
 /* A series that is not linked anywhere yet. */
 static struct series *make_series(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
-	struct series *series = store_alloc(store, series_size(point->nlabels));
+	struct series *series = gs_store_alloc(store, series_size(point->nlabels));
 	if (series == NULL)
 		return NULL;
 	series->hash = point->hash;
 	series->type = (uint8_t)type;
 	series->nlabels = (uint8_t)point->nlabels;
 	for (uint32_t i = 0; i < point->nlabels; i++) {
-		series->labels[2 * i] = symbol_get(store, point->labels[i].name);
-		series->labels[2 * i + 1] = symbol_get(store, point->labels[i].value);
+		series->labels[2 * i] = gs_symbol_get(store, point->labels[i].name);
+		series->labels[2 * i + 1] = gs_symbol_get(store, point->labels[i].value);
 		if (series->labels[2 * i] == NULL || series->labels[2 * i + 1] == NULL) {
 			free_series(store, series);
 			return NULL;
@@ -182,18 +182,18 @@ static void unlink_owner(struct series *series) {
 	owner->count--;
 }
 
-void series_own(struct series *series, struct owner *owner) {
+void gs_series_own(struct series *series, struct owner *owner) {
 	if (series->owner == owner && owner->last == series)
 		return;
 	unlink_owner(series);
 	link_owner(series, owner);
 }
 
-enum gs_status series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
+enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
     struct owner *owner, struct series **ret) {
 	if (store->nseries >= store->options.max_series)
 		return GS_ELIMIT;
-	struct family *family = family_find(store, point->family->name);
+	struct family *family = gs_family_find(store, point->family->name);
 	if (family == NULL)
 		family = family_add(store, point->family->name);
 	if (family == NULL)
@@ -217,7 +217,7 @@ enum gs_status series_add(struct gs_store *store, const struct batch_point *poin
 	return GS_OK;
 }
 
-void series_remove(struct gs_store *store, struct series *series) {
+void gs_series_remove(struct gs_store *store, struct series *series) {
 	struct family *family = series->family;
 	table_remove(store, series);
 	unlink_owner(series);
@@ -233,19 +233,19 @@ void series_remove(struct gs_store *store, struct series *series) {
 		family_remove(store, family);
 }
 
-void series_set_type(struct series *series, enum gs_expo_type type) {
+void gs_series_retype(struct series *series, enum gs_expo_type type) {
 	series->family->types[series->type]--;
 	series->family->types[type]++;
 	series->type = (uint8_t)type;
 }
 
-bool series_has_labels(const struct series *series, const struct gs_label *labels, size_t n) {
+bool gs_series_has_labels(const struct series *series, const struct gs_label *labels, size_t n) {
 	for (size_t l = 0; l < n; l++) {
 		bool found = labels[l].value.n == 0; /* empty is absent */
 		for (unsigned i = 0; i < series->nlabels; i++) {
-			if (!gs_str_eq(symbol_str(series->labels[2 * i]), labels[l].name))
+			if (!gs_str_eq(gs_symbol_str(series->labels[2 * i]), labels[l].name))
 				continue;
-			found = gs_str_eq(symbol_str(series->labels[2 * i + 1]), labels[l].value);
+			found = gs_str_eq(gs_symbol_str(series->labels[2 * i + 1]), labels[l].value);
 			break;
 		}
 		if (!found)
@@ -254,20 +254,20 @@ bool series_has_labels(const struct series *series, const struct gs_label *label
 	return true;
 }
 
-int series_compare(const struct series *a, const struct series *b) {
+int gs_series_compare(const struct series *a, const struct series *b) {
 	for (unsigned i = 0; i < 2U * a->nlabels && i < 2U * b->nlabels; i++) {
 		if (a->labels[i] == b->labels[i])
 			continue;
-		return gs_str_cmp(symbol_str(a->labels[i]), symbol_str(b->labels[i]));
+		return gs_str_cmp(gs_symbol_str(a->labels[i]), gs_symbol_str(b->labels[i]));
 	}
 	return (a->nlabels > b->nlabels) - (a->nlabels < b->nlabels);
 }
 
 static int compare_series_slots(const void *a, const void *b) {
-	return series_compare(*(struct series *const *)a, *(struct series *const *)b);
+	return gs_series_compare(*(struct series *const *)a, *(struct series *const *)b);
 }
 
-void family_sort(struct family *family) {
+void gs_family_sort(struct family *family) {
 	if (family->sorted == family->n)
 		return;
 	qsort(family->series, family->n, sizeof(struct series *), compare_series_slots);
@@ -278,10 +278,10 @@ void family_sort(struct family *family) {
 
 static int compare_families(const void *a, const void *b) {
 	return gs_str_cmp(
-	    symbol_str((*(struct family *const *)a)->name), symbol_str((*(struct family *const *)b)->name));
+	    gs_symbol_str((*(struct family *const *)a)->name), gs_symbol_str((*(struct family *const *)b)->name));
 }
 
-void store_sort(struct gs_store *store) {
+void gs_store_sort(struct gs_store *store) {
 	if (!store->order_dirty)
 		return;
 	qsort(store->order, store->norder, sizeof(struct family *), compare_families);

@@ -28,7 +28,7 @@ struct gs_store *gs_store_new(const struct gs_store_options *options) {
 
 static void remove_all(struct gs_store *store, struct owner *owner) {
 	while (owner->first != NULL)
-		series_remove(store, owner->first);
+		gs_series_remove(store, owner->first);
 }
 
 void gs_store_free(struct gs_store *store) {
@@ -39,13 +39,13 @@ void gs_store_free(struct gs_store *store) {
 	while (store->groups != NULL && (group = gs_map_next(store->groups, &cursor, NULL)) != NULL) {
 		remove_all(store, &group->owner);
 		gs_map_remove(store->groups, group->key);
-		store_release(store, group, sizeof(*group) + group->key.n);
+		gs_store_release(store, group, sizeof(*group) + group->key.n);
 	}
 	remove_all(store, &store->pushed);
 	remove_all(store, &store->own);
-	store_release(store, store->table, store->cap_table * sizeof(struct series *));
-	store_release(store, store->order, store->cap_order * sizeof(struct family *));
-	store_release(store, store->changes, store->cap_changes * sizeof(struct change));
+	gs_store_release(store, store->table, store->cap_table * sizeof(struct series *));
+	gs_store_release(store, store->order, store->cap_order * sizeof(struct family *));
+	gs_store_release(store, store->changes, store->cap_changes * sizeof(struct change));
 	assert(store->bytes == 0);
 	gs_map_free(store->symbols);
 	gs_map_free(store->layouts);
@@ -57,12 +57,12 @@ void gs_store_free(struct gs_store *store) {
 enum gs_status gs_store_push(struct gs_store *store, const struct gs_batch *batch, int64_t time_ms,
     struct gs_store_result *ret, struct gs_error *err) {
 	*ret = (struct gs_store_result){0};
-	enum gs_status status = apply_prepare(store, batch, &store->pushed, time_ms, ret, err);
+	enum gs_status status = gs_apply_prepare(store, batch, &store->pushed, time_ms, ret, err);
 	if (status != GS_OK) {
-		apply_abort(store);
+		gs_apply_abort(store);
 		return status;
 	}
-	apply_commit(store, batch, &store->pushed, time_ms, ret);
+	gs_apply_commit(store, batch, &store->pushed, time_ms, ret);
 	return GS_OK;
 }
 
@@ -72,9 +72,9 @@ void gs_store_delete(
 	struct series *next;
 	for (struct series *series = store->pushed.first; series != NULL; series = next) {
 		next = series->next;
-		if (!series_has_labels(series, labels, nlabels))
+		if (!gs_series_has_labels(series, labels, nlabels))
 			continue;
-		series_remove(store, series);
+		gs_series_remove(store, series);
 		ret->series_gone++;
 	}
 }
@@ -108,23 +108,23 @@ static void check_series(const struct gs_store *store, const struct series *seri
 		assert(store->table[i] != NULL);
 		i = (i + 1) & mask;
 	}
-	bool simple = kind_of_type((enum gs_expo_type)series->type) == KIND_SIMPLE;
+	bool simple = gs_kind_of_type((enum gs_expo_type)series->type) == KIND_SIMPLE;
 	assert(series->has_value);
 	assert(series->pebble != NULL ? series->value.parts == NULL : simple == (series->value.parts == NULL));
 	if (series->pebble != NULL)
-		pebble_check(series->pebble);
+		gs_pebble_check(series->pebble);
 	for (unsigned l = 2; l < 2U * series->nlabels; l += 2)
-		assert(gs_str_cmp(symbol_str(series->labels[l - 2]), symbol_str(series->labels[l])) < 0);
+		assert(gs_str_cmp(gs_symbol_str(series->labels[l - 2]), gs_symbol_str(series->labels[l])) < 0);
 }
 
 static size_t check_family(const struct gs_store *store, const struct family *family) {
 	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1] = {0};
 	assert(family->n > 0 && family->sorted <= family->n);
-	assert(gs_map_get(store->families, symbol_str(family->name)) == family);
+	assert(gs_map_get(store->families, gs_symbol_str(family->name)) == family);
 	for (uint32_t i = 0; i < family->n; i++) {
 		const struct series *series = family->series[i];
 		assert(series->family == family && series->position == i);
-		assert(i == 0 || i >= family->sorted || series_compare(family->series[i - 1], series) < 0);
+		assert(i == 0 || i >= family->sorted || gs_series_compare(family->series[i - 1], series) < 0);
 		types[series->type]++;
 		check_series(store, series);
 	}
@@ -137,8 +137,8 @@ void gs_store_check(struct gs_store *store) {
 	for (size_t i = 0; i < store->norder; i++) {
 		assert(store->order[i]->position == i);
 		if (i > 0 && !store->order_dirty)
-			assert(
-			    gs_str_cmp(symbol_str(store->order[i - 1]->name), symbol_str(store->order[i]->name)) < 0);
+			assert(gs_str_cmp(
+				   gs_symbol_str(store->order[i - 1]->name), gs_symbol_str(store->order[i]->name)) < 0);
 		in_families += check_family(store, store->order[i]);
 	}
 	assert(gs_map_count(store->families) == store->norder);

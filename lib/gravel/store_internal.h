@@ -12,7 +12,7 @@ struct symbol {
 	char p[];
 };
 
-static inline struct gs_str symbol_str(const struct symbol *symbol) {
+static inline struct gs_str gs_symbol_str(const struct symbol *symbol) {
 	return symbol != NULL ? gs_str_make(symbol->p, symbol->n) : (struct gs_str){0};
 }
 
@@ -151,57 +151,60 @@ struct gs_store {
 };
 
 /* memory.c: allocation that counts. */
-void *store_alloc(struct gs_store *store, size_t n);
-void *store_resize(struct gs_store *store, void *p, size_t old, size_t n);
-void store_release(struct gs_store *store, void *p, size_t n);
+void *gs_store_alloc(struct gs_store *store, size_t n);
+void *gs_store_resize(struct gs_store *store, void *p, size_t old, size_t n);
+void gs_store_release(struct gs_store *store, void *p, size_t n);
 
-struct symbol *symbol_get(struct gs_store *store, struct gs_str s); /* one more ref; NULL: no memory */
-void symbol_put(struct gs_store *store, struct symbol *symbol); /* one less */
+struct symbol *gs_symbol_get(struct gs_store *store, struct gs_str s); /* one more ref; NULL: no memory */
+void gs_symbol_put(struct gs_store *store, struct symbol *symbol); /* one less */
 
 /* parts.c */
-struct parts *parts_of_point(struct gs_store *store, const struct batch_point *point);
+struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point);
 /* a + b by the union of their bounds (DESIGN 3.1); for a summary the quantiles of b win. ${a} may be NULL. */
-struct parts *parts_merge(struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind);
-void parts_scale(struct parts *parts, enum value_kind kind, double factor);
-void parts_free(struct gs_store *store, struct parts *parts);
+struct parts *gs_parts_merge(
+    struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind);
+void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor);
+void gs_parts_free(struct gs_store *store, struct parts *parts);
 
 /* pebble.c */
-struct pebble *pebble_new(struct gs_store *store, const struct gs_mode *mode);
-void pebble_free(struct gs_store *store, struct pebble *pebble);
-bool pebble_is(const struct pebble *pebble, const struct gs_mode *mode);
-int64_t pebble_slice_of(const struct pebble *pebble, int64_t time_ms);
-/* Make room, so that pebble_add cannot fail. */
-GS_MUST_USE enum gs_status pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice);
-const struct pebble_slice *pebble_find(const struct pebble *pebble, int64_t slice);
+struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode);
+void gs_pebble_free(struct gs_store *store, struct pebble *pebble);
+bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode);
+int64_t gs_pebble_slice_of(const struct pebble *pebble, int64_t time_ms);
+/* The slice of a value from ${at_ms}, before now; false when that has left the window. */
+bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice);
+/* Make room, so that gs_pebble_add cannot fail. */
+GS_MUST_USE enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice);
+const struct pebble_slice *gs_pebble_find(const struct pebble *pebble, int64_t slice);
 /* Add to a slice; ${parts} (moved) replace those of the slice. */
-void pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts);
+void gs_pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts);
 /* The value at ${now_ms}; false: nothing to expose, or no memory. *ret->parts is new and the caller's. */
-bool pebble_read(
+bool gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret);
-void pebble_check(const struct pebble *pebble);
+void gs_pebble_check(const struct pebble *pebble);
 
 /* series.c */
-struct family *family_find(const struct gs_store *store, struct gs_str name);
+struct family *gs_family_find(const struct gs_store *store, struct gs_str name);
 /* Whether all series of the family have one type, and which. */
-bool family_type(const struct family *family, enum gs_expo_type *ret);
-struct series *series_find(const struct gs_store *store, const struct batch_point *point);
+bool gs_family_type(const struct family *family, enum gs_expo_type *ret);
+struct series *gs_series_find(const struct gs_store *store, const struct batch_point *point);
 /* A new series without a value; its family is made if it is missing. GS_ELIMIT, GS_ENOMEM. */
-GS_MUST_USE enum gs_status series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
-    struct owner *owner, struct series **ret);
-void series_remove(struct gs_store *store, struct series *series);
-void series_set_type(struct series *series, enum gs_expo_type type);
+GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
+    enum gs_expo_type type, struct owner *owner, struct series **ret);
+void gs_series_remove(struct gs_store *store, struct series *series);
+void gs_series_retype(struct series *series, enum gs_expo_type type);
 /* Move the series to the end of the list of ${owner}. */
-void series_own(struct series *series, struct owner *owner);
-bool series_has_labels(const struct series *series, const struct gs_label *labels, size_t n);
-void family_sort(struct family *family);
-void store_sort(struct gs_store *store);
-int series_compare(const struct series *a, const struct series *b);
+void gs_series_own(struct series *series, struct owner *owner);
+bool gs_series_has_labels(const struct series *series, const struct gs_label *labels, size_t n);
+void gs_family_sort(struct family *family);
+void gs_store_sort(struct gs_store *store);
+int gs_series_compare(const struct series *a, const struct series *b);
 
 /* apply.c: the one way of changing values. Prepare allocates and checks all, commit cannot fail, abort takes all back. */
-GS_MUST_USE enum gs_status apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner,
+GS_MUST_USE enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner,
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err);
-void apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
     struct gs_store_result *result);
-void apply_abort(struct gs_store *store);
+void gs_apply_abort(struct gs_store *store);
 
 #endif

@@ -27,12 +27,12 @@ static enum gs_status apply_logged(struct gs_ingest *ingest, struct entry *entry
 	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
 	if (status != GS_OK)
 		return gs_error_set(err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	if (entry->kind == ENTRY_PUSH)
 		status = gs_store_push(ingest->store, entry->batch, logged.time_ms, &result, err);
 	else
 		gs_store_delete(ingest->store, entry->labels, entry->nlabels, &result);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	if (status == GS_OK)
 		count_result(&result, "push");
 	return status;
@@ -75,10 +75,10 @@ static const char *drop_reason(enum gs_status status) {
 static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 	struct gs_store_result result = {0};
 	int64_t now_ms = gs_clock_wall_ms();
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, &result);
-	ingest_store_release(ingest);
-	publisher_saw(ingest, entry, now_ms);
+	gs_ingest_store_release(ingest);
+	gs_publisher_saw(ingest, entry, now_ms);
 	if (status != GS_OK) {
 		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
 		gs_log(GS_LOG_VERBOSE, "dropped a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": %s",
@@ -97,10 +97,10 @@ static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 		gs_metric_add_l(GS_M_DROPPED_SAMPLES, (double)dropped, "malformed", NULL);
 }
 
-void ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
+void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
 	if (entry->kind == ENTRY_SCRAPE)
 		apply_scrape(ingest, entry);
 	else
 		apply_push(ingest, entry);
-	entry_put(ingest, entry);
+	gs_entry_put(ingest, entry);
 }

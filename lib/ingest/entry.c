@@ -8,7 +8,7 @@
 #define POOL_TEXT (4 * 1024 * 1024) /* likewise */
 #define ENTRY_ARENA_MAX (1024 * 1024)
 
-void entry_free(struct entry *entry) {
+void gs_entry_free(struct entry *entry) {
 	if (entry == NULL)
 		return;
 	gs_batch_free(entry->batch);
@@ -25,13 +25,13 @@ static struct entry *entry_new(void) {
 	entry->batch = gs_batch_new();
 	entry->arena = gs_arena_new(ENTRY_ARENA_MAX);
 	if (entry->batch == NULL || entry->arena == NULL) {
-		entry_free(entry);
+		gs_entry_free(entry);
 		return NULL;
 	}
 	return entry;
 }
 
-struct entry *entry_get(struct gs_ingest *ingest, enum entry_kind kind) {
+struct entry *gs_entry_get(struct gs_ingest *ingest, enum entry_kind kind) {
 	gs_lock_take(&ingest->queue_lock);
 	struct entry *entry = ingest->free_entries;
 	if (entry != NULL) {
@@ -50,7 +50,7 @@ struct entry *entry_get(struct gs_ingest *ingest, enum entry_kind kind) {
 	return entry;
 }
 
-void entry_put(struct gs_ingest *ingest, struct entry *entry) {
+void gs_entry_put(struct gs_ingest *ingest, struct entry *entry) {
 	bool keep = gs_batch_stats(entry->batch).samples <= POOL_SAMPLES && entry->text.cap <= POOL_TEXT;
 	gs_lock_take(&ingest->queue_lock);
 	if (keep && ingest->nfree_entries < POOL_ENTRIES) {
@@ -60,17 +60,17 @@ void entry_put(struct gs_ingest *ingest, struct entry *entry) {
 		entry = NULL;
 	}
 	gs_lock_release(&ingest->queue_lock);
-	entry_free(entry);
+	gs_entry_free(entry);
 }
 
-void kit_free(struct kit *kit) {
+void gs_kit_free(struct kit *kit) {
 	if (kit == NULL)
 		return;
 	gs_expo_parser_free(kit->parser);
 	gs_free(kit);
 }
 
-struct kit *kit_get(struct gs_ingest *ingest) {
+struct kit *gs_kit_get(struct gs_ingest *ingest) {
 	gs_lock_take(&ingest->queue_lock);
 	struct kit *kit = ingest->free_kits;
 	if (kit != NULL)
@@ -83,14 +83,14 @@ struct kit *kit_get(struct gs_ingest *ingest) {
 		return NULL;
 	kit->parser = gs_expo_parser_new();
 	if (kit->parser == NULL) {
-		kit_free(kit);
+		gs_kit_free(kit);
 		return NULL;
 	}
 	return kit;
 }
 
 /* There are never more kits than threads that parsed at the same time. */
-void kit_put(struct gs_ingest *ingest, struct kit *kit) {
+void gs_kit_put(struct gs_ingest *ingest, struct kit *kit) {
 	gs_lock_take(&ingest->queue_lock);
 	kit->next = ingest->free_kits;
 	ingest->free_kits = kit;

@@ -12,16 +12,16 @@
 #define REFRESH_MS 1000 /* a reader waits no longer than this for fresh own metrics */
 #define OWN_TEXT_MAX ((size_t)1024 * 1024 * 1024)
 
-void ingest_store_take(struct gs_ingest *ingest) {
+void gs_ingest_store_take(struct gs_ingest *ingest) {
 	gs_lock_take(&ingest->turn_lock);
 	gs_lock_pass(&ingest->turn_lock, &ingest->store_lock);
 }
 
-void ingest_store_release(struct gs_ingest *ingest) {
+void gs_ingest_store_release(struct gs_ingest *ingest) {
 	gs_lock_release(&ingest->store_lock);
 }
 
-void ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
+void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
 	entry->next = NULL;
 	gs_lock_take(&ingest->queue_lock);
 	while (entry->kind == ENTRY_SCRAPE && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
@@ -39,11 +39,11 @@ static void tick(struct gs_ingest *ingest) {
 	if (now < ingest->next_tick_ms)
 		return;
 	ingest->next_tick_ms = now + TICK_MS;
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	gs_metric_add(GS_M_EXPIRED, (double)expired);
-	publishers_forget(ingest);
+	gs_publishers_forget(ingest);
 	if (stale != 0)
 		gs_log(GS_LOG_WARN,
 		    "%zu targets went stale: no scrape of them came for max_age; their series have left", stale);
@@ -66,7 +66,7 @@ static struct entry *wait_for_work(struct gs_ingest *ingest, uint64_t *refresh, 
 }
 
 static void refresh(struct gs_ingest *ingest, uint64_t ticket) {
-	ingest_refresh_own(ingest);
+	gs_ingest_refresh_own(ingest);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->refresh_done = ticket;
 	gs_cond_broadcast(&ingest->fresh);
@@ -85,7 +85,7 @@ static void *writer(void *arg) {
 		while (list != NULL) {
 			struct entry *entry = list;
 			list = list->next;
-			ingest_apply(ingest, entry);
+			gs_ingest_apply(ingest, entry);
 		}
 		tick(ingest);
 	}
@@ -110,7 +110,7 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 	gs_buf_init(&ingest->own_text, OWN_TEXT_MAX);
 	enum gs_status status = init_sync(ingest);
 	if (status == GS_OK)
-		status = message_open(ingest);
+		status = gs_message_open(ingest);
 	if (status == GS_OK)
 		status = gs_journal_open_memory(&ingest->journal);
 	ingest->topic = gs_strdup(gs_str_of(options->topic));
@@ -146,16 +146,16 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 	}
 	while (ingest->free_entries != NULL) {
 		struct entry *next = ingest->free_entries->next;
-		entry_free(ingest->free_entries);
+		gs_entry_free(ingest->free_entries);
 		ingest->free_entries = next;
 	}
 	while (ingest->free_kits != NULL) {
 		struct kit *next = ingest->free_kits->next;
-		kit_free(ingest->free_kits);
+		gs_kit_free(ingest->free_kits);
 		ingest->free_kits = next;
 	}
-	message_close(ingest);
-	publishers_free(ingest);
+	gs_message_close(ingest);
+	gs_publishers_free(ingest);
 	gs_journal_close(ingest->journal);
 	gs_store_free(ingest->store);
 	gs_batch_free(ingest->own_batch);
@@ -187,7 +187,7 @@ static void take_back(struct gs_ingest *ingest) {
 }
 
 static struct entry *push_entry(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind) {
-	struct entry *entry = entry_get(ingest, kind);
+	struct entry *entry = gs_entry_get(ingest, kind);
 	if (entry == NULL)
 		return NULL;
 	entry->body = push->body;
@@ -207,12 +207,12 @@ static enum gs_status parse_push(
 	    .mode = push->mode,
 	    .max_samples = ingest->options.push_samples,
 	};
-	struct kit *kit = kit_get(ingest);
+	struct kit *kit = gs_kit_get(ingest);
 	if (kit == NULL)
 		return GS_ENOMEM;
 	gs_batch_begin(entry->batch, &options);
 	enum gs_status status = gs_batch_read(entry->batch, kit->parser, push->body, err);
-	kit_put(ingest, kit);
+	gs_kit_put(ingest, kit);
 	return status;
 }
 
@@ -223,13 +223,13 @@ enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_p
 	enum gs_status status = entry != NULL ? parse_push(ingest, entry, push, err) : GS_ENOMEM;
 	if (status != GS_OK) {
 		if (entry != NULL)
-			entry_put(ingest, entry);
+			gs_entry_put(ingest, entry);
 		take_back(ingest);
 		if (err != NULL)
 			gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
 		return status;
 	}
-	ingest_queue(ingest, entry);
+	gs_ingest_queue(ingest, entry);
 	return GS_OK;
 }
 
@@ -241,7 +241,7 @@ enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest
 		take_back(ingest);
 		return GS_ENOMEM;
 	}
-	ingest_queue(ingest, entry);
+	gs_ingest_queue(ingest, entry);
 	return GS_OK;
 }
 
@@ -261,25 +261,25 @@ void gs_ingest_render(struct gs_ingest *ingest, struct gs_buf *out) {
 	int64_t now_ms = gs_clock_wall_ms();
 	bool more = true;
 	while (more && out->status == GS_OK) {
-		ingest_store_take(ingest);
+		gs_ingest_store_take(ingest);
 		more = gs_store_render_next(ingest->store, &after, now_ms, out);
 		if (more && after.n <= sizeof(name)) {
 			memcpy(name, after.p, after.n);
 			after.p = name;
 		}
-		ingest_store_release(ingest);
+		gs_ingest_store_release(ingest);
 	}
 }
 
 void gs_ingest_render_family(struct gs_ingest *ingest, struct gs_str name, struct gs_buf *out) {
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	gs_store_render_family(ingest->store, name, gs_clock_wall_ms(), out);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 }
 
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest) {
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	struct gs_store_stats stats = gs_store_stats(ingest->store);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	return stats;
 }

@@ -90,31 +90,31 @@ struct gs_ingest {
 };
 
 /* entry.c */
-struct entry *entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */
-void entry_put(struct gs_ingest *ingest, struct entry *entry);
-void entry_free(struct entry *entry);
-struct kit *kit_get(struct gs_ingest *ingest);
-void kit_put(struct gs_ingest *ingest, struct kit *kit);
-void kit_free(struct kit *kit);
+struct entry *gs_entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */
+void gs_entry_put(struct gs_ingest *ingest, struct entry *entry);
+void gs_entry_free(struct entry *entry);
+struct kit *gs_kit_get(struct gs_ingest *ingest);
+void gs_kit_put(struct gs_ingest *ingest, struct kit *kit);
+void gs_kit_free(struct kit *kit);
 
 /* ingest.c: queue an entry; a scrape waits for room. */
-void ingest_queue(struct gs_ingest *ingest, struct entry *entry);
-void ingest_store_take(struct gs_ingest *ingest);
-void ingest_store_release(struct gs_ingest *ingest);
+void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry);
+void gs_ingest_store_take(struct gs_ingest *ingest);
+void gs_ingest_store_release(struct gs_ingest *ingest);
 
 /* apply.c: on the writer's thread. */
-void ingest_apply(struct gs_ingest *ingest, struct entry *entry);
+void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 
 /* own.c: on the writer's thread. */
-void ingest_refresh_own(struct gs_ingest *ingest);
+void gs_ingest_refresh_own(struct gs_ingest *ingest);
 
 /* publisher.c: on the writer's thread. */
-void publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms);
-void publishers_forget(struct gs_ingest *ingest); /* those without a group */
-void publishers_free(struct gs_ingest *ingest);
+void gs_publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms);
+void gs_publishers_forget(struct gs_ingest *ingest); /* those without a group */
+void gs_publishers_free(struct gs_ingest *ingest);
 
 /* message.c */
-GS_MUST_USE enum gs_status message_open(struct gs_ingest *ingest);
-void message_close(struct gs_ingest *ingest);
+GS_MUST_USE enum gs_status gs_message_open(struct gs_ingest *ingest);
+void gs_message_close(struct gs_ingest *ingest);
 
 #endif

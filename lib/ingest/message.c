@@ -12,7 +12,7 @@
 #define TARGET_LABELS_MAX (GS_BATCH_LABELS_MAX - 3)
 #define LABELS_MAX (TARGET_LABELS_MAX + 3)
 
-enum gs_status message_open(struct gs_ingest *ingest) {
+enum gs_status gs_message_open(struct gs_ingest *ingest) {
 	ingest->codec = gs_codec_new();
 	ingest->joiner = gs_wire_joiner_new(JOINER_BYTES);
 	gs_buf_init(&ingest->subject_scratch, GS_LIMIT_SUBJECT + 1);
@@ -21,7 +21,7 @@ enum gs_status message_open(struct gs_ingest *ingest) {
 	return ingest->codec != NULL && ingest->joiner != NULL ? GS_OK : GS_ENOMEM;
 }
 
-void message_close(struct gs_ingest *ingest) {
+void gs_message_close(struct gs_ingest *ingest) {
 	gs_codec_free(ingest->codec);
 	gs_wire_joiner_free(ingest->joiner);
 	gs_buf_free(&ingest->subject_scratch);
@@ -138,15 +138,15 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 		gs_buf_str(&entry->text, body);
 		body = gs_buf_slice(&entry->text);
 	}
-	struct kit *kit = entry->text.status == GS_OK ? kit_get(ingest) : NULL;
+	struct kit *kit = entry->text.status == GS_OK ? gs_kit_get(ingest) : NULL;
 	enum gs_status status = GS_ENOMEM;
 	if (kit != NULL) {
 		status = fill_entry(ingest, entry, kit->parser, group, header, body, &err);
-		kit_put(ingest, kit);
+		gs_kit_put(ingest, kit);
 	}
 	if (status != GS_OK) {
 		drop(message, status == GS_ENOMEM ? "memory" : "parse", err.text);
-		entry_put(ingest, entry);
+		gs_entry_put(ingest, entry);
 		return;
 	}
 	entry->info.time_ms = header->time_ms;
@@ -154,7 +154,7 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 	entry->end_ms = header->time_ms + header->duration_us / 1000;
 	entry->sent_ms = header->sent_ms;
 	entry->stored_ms = message->stored_ms;
-	ingest_queue(ingest, entry);
+	gs_ingest_queue(ingest, entry);
 }
 
 /* Decompress into the entry and put parts together. */
@@ -168,7 +168,7 @@ static void take_body(struct gs_ingest *ingest, struct entry *entry, const struc
 		status = gs_codec_decompress(ingest->codec, GS_CODEC_ZSTD, message->data, &entry->text);
 	if (status != GS_OK || entry->text.n != header->body_size) {
 		drop(message, "body", "it does not decompress to the size that its header says");
-		entry_put(ingest, entry);
+		gs_entry_put(ingest, entry);
 		return;
 	}
 	status =
@@ -183,7 +183,7 @@ static void take_body(struct gs_ingest *ingest, struct entry *entry, const struc
 		drop(message, "memory", "a part of a scrape");
 	else if (joined == GS_WIRE_DROP)
 		drop(message, "part", "it repeats or contradicts other parts of its scrape");
-	entry_put(ingest, entry);
+	gs_entry_put(ingest, entry);
 }
 
 void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
@@ -210,7 +210,7 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 		gs_metric_add_l(GS_M_DROPPED, 1, "max_age", NULL);
 		return;
 	}
-	struct entry *entry = entry_get(ingest, ENTRY_SCRAPE);
+	struct entry *entry = gs_entry_get(ingest, ENTRY_SCRAPE);
 	if (entry == NULL) {
 		drop(message, "memory", "no entry");
 		return;

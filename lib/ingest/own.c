@@ -17,7 +17,7 @@ static void write_group_gauge(struct gs_buf *out, struct gs_str name, const stru
 }
 
 static void set_store_metrics(struct gs_ingest *ingest) {
-	struct gs_store_stats stats = gs_store_stats(ingest->store);
+	struct gs_store_stats stats = gs_ingest_stats(ingest); /* with the lock: reading a pebble allocates */
 	gs_metric_set(GS_M_FAMILIES, (double)stats.families);
 	gs_metric_set(GS_M_SERIES, (double)stats.series);
 	gs_metric_set(GS_M_STORE_BYTES, (double)stats.bytes);
@@ -25,7 +25,7 @@ static void set_store_metrics(struct gs_ingest *ingest) {
 	gs_metric_set_l(GS_M_GROUPS, (double)stats.groups_stale, "stale", NULL);
 }
 
-void ingest_refresh_own(struct gs_ingest *ingest) {
+void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	int64_t now_ms = gs_clock_wall_ms();
 	struct gs_group_view group;
 	size_t cursor = 0;
@@ -35,7 +35,7 @@ void ingest_refresh_own(struct gs_ingest *ingest) {
 	gs_telemetry_render(GS_METRIC_RECEIVER, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_TIMESTAMP, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_AGE, &ingest->own_text);
-	/* Only this thread changes the store, so reading it here needs no lock. */
+	/* Only this thread changes the groups, so reading them needs no lock. */
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(
 		    &ingest->own_text, GS_STR("gravel_scrape_timestamp_seconds"), &group, (double)group.time_ms / 1e3);
@@ -46,9 +46,9 @@ void ingest_refresh_own(struct gs_ingest *ingest) {
 	if (ingest->own_text.status != GS_OK ||
 	    gs_batch_read(ingest->own_batch, ingest->own_parser, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)
 		return; /* without memory the last ones stay */
-	ingest_store_take(ingest);
+	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_own(ingest->store, ingest->own_batch, now_ms);
-	ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	if (status != GS_OK)
 		gs_metric_add_l(GS_M_DROPPED, 1, "own_metrics", NULL);
 }

@@ -21,7 +21,7 @@ static struct publisher *publisher_get(struct gs_ingest *ingest, struct gs_str n
 	return publisher;
 }
 
-void publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms) {
+void gs_publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms) {
 	const struct publisher *publisher = publisher_get(ingest, entry->info.key.publisher);
 	if (publisher == NULL)
 		return; /* no memory: its gauges stay as they are */
@@ -39,7 +39,7 @@ static void drop_publisher(struct gs_ingest *ingest, struct publisher *publisher
 	gs_free(publisher);
 }
 
-void publishers_forget(struct gs_ingest *ingest) {
+void gs_publishers_forget(struct gs_ingest *ingest) {
 	struct gs_group_view group;
 	struct publisher *publisher;
 	size_t cursor = 0;
@@ -57,7 +57,7 @@ void publishers_forget(struct gs_ingest *ingest) {
 	}
 }
 
-void publishers_free(struct gs_ingest *ingest) {
+void gs_publishers_free(struct gs_ingest *ingest) {
 	struct publisher *publisher;
 	size_t cursor = 0;
 	while (ingest->publishers != NULL && (publisher = gs_map_next(ingest->publishers, &cursor, NULL)) != NULL)

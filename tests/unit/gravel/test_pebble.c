@@ -83,6 +83,27 @@ static void test_timestamps_place_values(void **state) {
 	bench_close(&b);
 }
 
+/* Any number may stand as a timestamp, and the smallest windows have fewer than 100 slices. */
+static void test_extreme_timestamps(void **state) {
+	(void)state;
+	static const char *const times[] = {"-9223372036854775808", "9223372036854775807", "0", "-1"};
+	static const char *const windows[] = {"1ms", "50ms", "150ms", "1y"};
+	for (size_t w = 0; w < 4; w++) {
+		struct bench b;
+		char body[200];
+		bench_open(&b, &plain);
+		snprintf(body, sizeof(body), "p{clearmode=\"sum%s\"} 1\n", windows[w]);
+		assert_pushed(&b, body);
+		for (size_t t = 0; t < 4; t++) {
+			snprintf(body, sizeof(body), "p{clearmode=\"sum%s\"} 10 %s\n", windows[w], times[t]);
+			assert_pushed(&b, body);
+			assert_int_equal(b.result.dropped_late, t != 1);
+		}
+		assert_exposition(&b, "# TYPE p untyped\np 11\n"); /* the future counts as now */
+		bench_close(&b);
+	}
+}
+
 static void test_histogram(void **state) {
 	(void)state;
 	struct bench b;
@@ -110,6 +131,7 @@ int main(void) {
 	    cmocka_unit_test(test_steady_traffic),
 	    cmocka_unit_test(test_transitions),
 	    cmocka_unit_test(test_timestamps_place_values),
+	    cmocka_unit_test(test_extreme_timestamps),
 	    cmocka_unit_test(test_histogram),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,11 +250,14 @@ static void test_push(void **state) {
 
 #define PUSHERS 4
 #define PUSHES 200
+#define PEBBLES                                                                                                        \
+	"# TYPE h histogram\nh_bucket{le=\"1\",clearmode=\"sum1s\"} 1\nh_bucket{le=\"+Inf\",clearmode=\"sum1s\"} 2\n"  \
+	"h_sum{clearmode=\"sum1s\"} 3\n"
 
 static void *pusher(void *arg) {
 	struct gs_error err = {0};
 	for (int i = 0; i < PUSHES; i++) {
-		while (push(arg, "# TYPE c counter\nc{a=\"b\"} 1\nt 1\n", &err) == GS_EAGAIN)
+		while (push(arg, "# TYPE c counter\nc{a=\"b\"} 1\nt 1\n" PEBBLES, &err) == GS_EAGAIN)
 			continue;
 	}
 	return NULL;
