@@ -155,7 +155,7 @@ main() {
 	prefix=()
 	# These tests wait more than they compute.
 	parallel=()
-	"$python" -c 'import xdist' 2>/dev/null && parallel=(-n "$((jobs * 2 > 8 ? 8 : jobs * 2))" --dist loadfile)
+	"$python" -c 'import xdist' 2>/dev/null && parallel=(-n "$((jobs * 2 > 8 ? 8 : jobs * 2))")
 	eval "$(gravel_deps_peers "$root/build/peers" | sed 's/^/export /')"
 	out=$(mktemp) || exit 1
 	trap 'rm -f "$out"' EXIT

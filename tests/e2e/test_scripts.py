@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripts themselves, where they can be tried without installing anything."""
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -117,13 +119,21 @@ def test_help_and_wrong_options(name):
     assert done.returncode == 2 and "usage" in done.stderr.lower()
 
 
+@pytest.fixture
+def alone():
+    """Two quickstarts at once may find the same port free: one after the other, also among workers and suites."""
+    with open(os.path.join(tempfile.gettempdir(), "gravel-test-quickstart.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def quickstart(*args, env=None):
     peers = {v: peer(v) for v in ("GRAVEL_NATS_SERVER", "GRAVEL_NODE_EXPORTER")}
     return script(ROOT / "scripts" / "quickstart.sh", *args, env=dict(peers, **(env or {})))
 
 
 @pytest.mark.skipif("GRAVEL_BIN" in os.environ, reason="it builds and runs build/, whatever is tested here")
-def test_quickstart_once(tmp_path):
+def test_quickstart_once(tmp_path, alone):
     done = quickstart("--once", env={"TMPDIR": str(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("targets up", "samples", "bytes on the wire", "age", "/metrics", "curl"):
@@ -132,7 +142,7 @@ def test_quickstart_once(tmp_path):
 
 
 @pytest.mark.skipif("GRAVEL_BIN" in os.environ, reason="it builds and runs build/, whatever is tested here")
-def test_quickstart_takes_other_ports_when_the_defaults_are_taken(tmp_path):
+def test_quickstart_takes_other_ports_when_the_defaults_are_taken(tmp_path, alone):
     taken = []
     try:
         for port in (4222, 9100, 4278, 4279):
@@ -149,7 +159,7 @@ def test_quickstart_takes_other_ports_when_the_defaults_are_taken(tmp_path):
 
 
 @pytest.mark.skipif("GRAVEL_BIN" in os.environ, reason="it builds and runs build/, whatever is tested here")
-def test_quickstart_names_the_guilty_log(tmp_path):
+def test_quickstart_names_the_guilty_log(tmp_path, alone):
     broken = tmp_path / "nats-server"
     broken.write_text("#!/bin/sh\necho the disk is full; exit 3\n")
     broken.chmod(0o755)
@@ -162,7 +172,7 @@ def test_quickstart_names_the_guilty_log(tmp_path):
 
 
 @pytest.mark.skipif("GRAVEL_BIN" in os.environ, reason="it builds and runs build/, whatever is tested here")
-def test_quickstart_stops_on_ctrl_c(tmp_path):
+def test_quickstart_stops_on_ctrl_c(tmp_path, alone):
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TMPDIR": str(tmp_path),
            "GRAVEL_NATS_SERVER": peer("GRAVEL_NATS_SERVER"), "GRAVEL_NODE_EXPORTER": peer("GRAVEL_NODE_EXPORTER")}
     # Of a suite that runs in the background SIGINT is ignored, and would be by its children; in a terminal it is not.
