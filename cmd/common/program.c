@@ -59,6 +59,7 @@ static struct command_line parse_options(const struct program *program, int argc
 	};
 	struct command_line line = {.action = ACTION_RUN, .exit_code = EXIT_DONE};
 	int c;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread starts */
 	while ((c = getopt_long(argc, argv, program->takes_listen ? "c:l:hV" : "c:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':

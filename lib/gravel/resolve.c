@@ -76,6 +76,22 @@ static struct gs_label *find_label(struct gs_label *labels, size_t n, struct gs_
 	return NULL;
 }
 
+/* As Prometheus: exported_ is put in front of the name until it is free. */
+static enum gs_status export_label(struct gs_batch *batch, struct gs_label *labels, size_t n, struct gs_label *label) {
+	static const struct gs_str exported = GS_STR_INIT("exported_");
+	struct gs_str name = label->name;
+	while (find_label(labels, n, name) != NULL || find_label(batch->labels, batch->options.nlabels, name) != NULL) {
+		char *p = gs_arena_alloc(batch->arena, exported.n + name.n);
+		if (p == NULL)
+			return GS_ENOMEM;
+		memcpy(p, exported.p, exported.n);
+		memcpy(p + exported.n, name.p, name.n);
+		name = gs_str_make(p, exported.n + name.n);
+	}
+	label->name = name;
+	return GS_OK;
+}
+
 /* Set the labels of the options on labels[0..*n), by the rule for conflicts. */
 static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels, size_t *n) {
 	for (size_t i = 0; i < batch->options.nlabels; i++) {
@@ -84,18 +100,9 @@ static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels
 		if (old != NULL && batch->options.rule == GS_LABELS_HONOR)
 			continue;
 		if (old != NULL && batch->options.rule == GS_LABELS_EXPORT && set.value.n != 0) {
-			/* As Prometheus: exported_ is put in front until the name is free. */
-			struct gs_str name = old->name;
-			while (find_label(labels, *n, name) != NULL ||
-			       find_label(batch->labels, batch->options.nlabels, name) != NULL) {
-				char *p = gs_arena_alloc(batch->arena, name.n + 9);
-				if (p == NULL)
-					return GS_ENOMEM;
-				memcpy(p, "exported_", 9);
-				memcpy(p + 9, name.p, name.n);
-				name = gs_str_make(p, name.n + 9);
-			}
-			old->name = name;
+			enum gs_status status = export_label(batch, labels, *n, old);
+			if (status != GS_OK)
+				return status;
 			old = NULL;
 		}
 		if (old == NULL && set.value.n != 0)

@@ -95,7 +95,7 @@ static size_t check_owner(const struct owner *owner) {
 	size_t n = 0;
 	for (const struct series *s = owner->first; s != NULL; s = s->next) {
 		assert(s->owner == owner);
-		assert((s->next == NULL && owner->last == s) || s->next->prev == s);
+		assert(s->next != NULL ? s->next->prev == s : owner->last == s);
 		n++;
 	}
 	assert(n == owner->count);
