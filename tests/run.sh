@@ -5,10 +5,10 @@
 #
 # usage: tests/run.sh [--quick] [--sanitize address|thread] [-k EXPR]... [--help]
 #
-#   (none)                gcc with -Werror: all tests; again with ASan+UBSan; clang with -Werror; TSan on the modules with threads
+#   (none)                gcc with -Werror: all tests; again with ASan+UBSan; clang with -Werror; TSan where threads meet
 #   --quick               gcc with -Werror and all tests, once
 #   --sanitize address    the build with ASan+UBSan and all tests, nothing else
-#   --sanitize thread     the build with TSan and the unit tests of the modules with threads, nothing else
+#   --sanitize thread     the build with TSan, the unit tests of the modules with threads and the main end-to-end tests, nothing else
 #   -k EXPR               of the end-to-end tests only those that fit (pytest -k); of the others none
 #
 # The last line is "N passed, N failed"; the exit status is 0 when none failed. GRAVEL_* variables (scripts/deps.sh peers) name servers to use
@@ -28,7 +28,7 @@ failures=()
 out=
 
 # The modules that start threads or are called from several.
-threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest)'
+threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest|relay)'
 
 usage() { sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 step() { printf '\n==> [%ds] %s\n' "$SECONDS" "$*"; }
@@ -82,7 +82,7 @@ run_e2e() {
 	(
 		export GRAVEL_TEST_SLOW=$slow PYTHONDONTWRITEBYTECODE=1
 		[ "$dir" = "$root/build" ] || export GRAVEL_BIN=$dir/bin
-		cd "$root/tests/e2e" && "$python" -m pytest -q "${parallel[@]}" "$@"
+		cd "$root/tests/e2e" && "${prefix[@]}" "$python" -m pytest -q "${parallel[@]}" "$@"
 	) | tee "$out"
 	rc=${PIPESTATUS[0]}
 	good=$(tally passed) bad=$(($(tally failed) + $(tally errors\\?)))
@@ -111,6 +111,7 @@ with_tsan() {
 	local prefix=()
 	setarch "$(uname -m)" -R true 2>/dev/null && prefix=(setarch "$(uname -m)" -R)
 	run_ctest "$root/build-tsan" -R "$threaded"
+	run_e2e "$root/build-tsan" 4 test_push.py test_pipeline.py test_recovery.py
 }
 
 everything() {
