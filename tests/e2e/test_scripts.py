@@ -193,7 +193,8 @@ def test_quickstart_stops_on_ctrl_c(tmp_path, alone):
         assert list(tmp_path.iterdir()) == []
     finally:
         if process.poll() is None:
-            process.kill()
+            process.terminate()  # which ends its children too; killed, it would leave them
+            process.communicate(timeout=30)
 
 
 def test_free_ports_are_free():
