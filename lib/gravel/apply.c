@@ -192,13 +192,27 @@ static enum gs_status prepare_value(
 	return merged != NULL ? GS_OK : GS_ENOMEM;
 }
 
+/* The series after the last one found is tried first: the table is a random place in memory, the list is in the order of
+ * the scrape before. */
+static struct series *find_series(struct gs_store *store, const struct batch_point *point) {
+	struct series *series = store->expected;
+	if (series == NULL || !gs_series_is(series, point))
+		series = gs_series_find(store, point);
+	if (series == NULL)
+		return NULL;
+	store->expected = series->next;
+	if (series->next != NULL)
+		__builtin_prefetch(series->next->next);
+	return series;
+}
+
 static enum gs_status prepare_point(struct gs_store *store, const struct batch_point *point, struct owner *owner,
     int64_t time_ms, enum gs_expo_type type) {
 	struct change *change = new_change(store);
 	if (change == NULL)
 		return GS_ENOMEM;
 	change->point = point;
-	change->series = gs_series_find(store, point);
+	change->series = find_series(store, point);
 	if (change->series == NULL) {
 		enum gs_status status = gs_series_add(store, point, type, owner, &change->series);
 		if (status != GS_OK) {
@@ -275,6 +289,7 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
 	store->nchanges = 0;
 	store->round++;
+	store->expected = is_push(store, owner) ? NULL : owner->first;
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *family = batch->order[i];
 		if (family->first == NULL)

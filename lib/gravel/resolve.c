@@ -38,6 +38,8 @@ struct gs_str gs_part_suffix(enum gs_expo_type type, enum part_suffix suffix) {
 /* Whether ${name} is a part of a typed family with parts; says which. */
 static bool find_part(const struct gs_batch *batch, struct gs_str name, struct meaning *ret) {
 	static const enum gs_expo_type types[] = {GS_TYPE_HISTOGRAM, GS_TYPE_SUMMARY, GS_TYPE_GAUGEHISTOGRAM};
+	if (name.n == 0 || (name.p[name.n - 1] != 't' && name.p[name.n - 1] != 'm'))
+		return false; /* _bucket, _count, _sum: most names end otherwise */
 	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
 		for (enum part_suffix s = SUFFIX_BUCKET; s < SUFFIXES; s++) {
 			struct gs_str suffix = gs_part_suffix(types[t], s);
@@ -142,18 +144,31 @@ static enum gs_status point_labels(struct gs_batch *batch, const struct raw_samp
 	return status;
 }
 
-static uint64_t hash_point(struct gs_batch *batch, struct gs_str family, const struct gs_label *labels, size_t n) {
-	struct gs_buf *key = &batch->key;
-	gs_buf_clear(key);
-	gs_buf_str(key, family);
+static char *put(char *at, struct gs_str s) {
+	if (s.n != 0)
+		memcpy(at, s.p, s.n);
+	return at + s.n;
+}
+
+/* Of the name of the family and of the labels, each behind a byte that UTF-8 has not. */
+static enum gs_status hash_point(
+    struct gs_batch *batch, struct gs_str family, const struct gs_label *labels, size_t n, uint64_t *ret) {
+	size_t size = family.n;
+	for (size_t i = 0; i < n; i++)
+		size += labels[i].name.n + labels[i].value.n + 2;
+	gs_buf_clear(&batch->key);
+	char *key = gs_buf_reserve(&batch->key, size), *at = key;
+	if (key == NULL)
+		return batch->key.status;
+	at = put(at, family);
 	for (size_t i = 0; i < n; i++) {
-		gs_buf_char(key, '\xff');
-		gs_buf_str(key, labels[i].name);
-		gs_buf_char(key, '\xff');
-		gs_buf_str(key, labels[i].value);
+		*at++ = '\xff';
+		at = put(at, labels[i].name);
+		*at++ = '\xff';
+		at = put(at, labels[i].value);
 	}
-	/* A key that does not fit hashes as what fits of it: equality is decided by the labels. */
-	return gs_hash(gs_buf_slice(key));
+	*ret = gs_hash(gs_str_make(key, size));
+	return GS_OK;
 }
 
 static bool same_labels(const struct batch_point *point, const struct gs_label *labels, size_t n) {
@@ -170,7 +185,9 @@ static bool same_labels(const struct batch_point *point, const struct gs_label *
 /* Find the point, or add it; *ret_new says which. */
 static struct batch_point *point_of(
     struct gs_batch *batch, struct batch_family *family, const struct gs_label *labels, size_t n, bool *ret_new) {
-	uint64_t hash = hash_point(batch, family->name, labels, n);
+	uint64_t hash = 0;
+	if (hash_point(batch, family->name, labels, n, &hash) != GS_OK)
+		return NULL;
 	size_t i = hash & (batch->cap_index - 1);
 	for (; batch->index[i] != NULL; i = (i + 1) & (batch->cap_index - 1)) {
 		struct batch_point *point = batch->index[i];

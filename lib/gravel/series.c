@@ -25,7 +25,7 @@ bool gs_family_type(const struct family *family, enum gs_expo_type *ret) {
 	return types == 1;
 }
 
-static bool series_is(const struct series *series, const struct batch_point *point) {
+bool gs_series_is(const struct series *series, const struct batch_point *point) {
 	if (series->hash != point->hash || series->nlabels != point->nlabels ||
 	    !gs_str_eq(gs_symbol_str(series->family->name), point->family->name))
 		return false;
@@ -42,7 +42,7 @@ struct series *gs_series_find(const struct gs_store *store, const struct batch_p
 		return NULL;
 	size_t mask = store->cap_table - 1;
 	for (size_t i = point->hash & mask; store->table[i] != NULL; i = (i + 1) & mask) {
-		if (series_is(store->table[i], point))
+		if (gs_series_is(store->table[i], point))
 			return store->table[i];
 	}
 	return NULL;

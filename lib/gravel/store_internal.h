@@ -145,6 +145,7 @@ struct gs_store {
 	size_t nstale; /* groups */
 	size_t bytes;
 	uint32_t round;
+	struct series *expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
 	struct change *changes; /* scratch of an apply */
 	size_t nchanges;
 	size_t cap_changes;
@@ -188,6 +189,7 @@ struct family *gs_family_find(const struct gs_store *store, struct gs_str name);
 /* Whether all series of the family have one type, and which. */
 bool gs_family_type(const struct family *family, enum gs_expo_type *ret);
 struct series *gs_series_find(const struct gs_store *store, const struct batch_point *point);
+bool gs_series_is(const struct series *series, const struct batch_point *point);
 /* A new series without a value; its family is made if it is missing. GS_ELIMIT, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
     enum gs_expo_type type, struct owner *owner, struct series **ret);
