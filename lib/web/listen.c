@@ -46,6 +46,9 @@ static enum gs_status resolve(
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *list = NULL;
 	int rc = getaddrinfo(host, NULL, &hints, &list);
+	/* RFC 6761: localhost is the loopback, also on a host without a line for it in /etc/hosts. */
+	if (rc != 0 && strcmp(host, "localhost") == 0)
+		rc = getaddrinfo("127.0.0.1", NULL, &hints, &list);
 	if (rc != 0)
 		return gs_error_set(err, rc == EAI_MEMORY ? GS_ENOMEM : GS_EIO, 0, 0,
 		    "cannot listen on %s: the name '%s' does not resolve: %s; use an IP address, or mend the name "

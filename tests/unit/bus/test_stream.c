@@ -27,9 +27,13 @@ static void test_stream_deleted_while_running(void **state) {
 	publish_range(p, 20, 25, 100);
 	print_message(
 	    "publishing again %lld ms after the stream was deleted\n", (long long)(gs_clock_mono_ms() - start));
-	assert_true(gs_clock_mono_ms() - start < 3000);
-	assert_true(wait_for(c, &c->n, 25, 8000));
-	assert_int_equal(c->values[20], 20);
+	assert_true(gs_clock_mono_ms() - start < 10000);
+	assert_true(wait_for(c, &c->n, 25, 20000));
+	/* Each once; what failed while there was no stream was published again behind the others. */
+	unsigned seen = 0;
+	for (int i = 20; i < 25; i++)
+		seen |= 1U << (c->values[i] - 20);
+	assert_int_equal(seen, 0x1f);
 	assert_true(c->seqs[20] <= 5); /* of the new stream */
 	assert_in_range(log_count("made the stream"), 2, 4); /* both buses may have found none */
 	assert_int_equal(log_count("the stream was made anew"), 1);
