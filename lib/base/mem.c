@@ -35,6 +35,20 @@ void *gs_realloc_array(void *p, size_t count, size_t size) {
 	return realloc(p, n != 0 ? n : 1);
 }
 
+void *gs_grow_array(void *p, size_t *cap, size_t n, size_t size) {
+	if (n < *cap)
+		return p;
+	size_t twice;
+	if (__builtin_mul_overflow(*cap, 2, &twice))
+		return NULL;
+	if (twice == 0)
+		twice = 16;
+	void *grown = gs_realloc_array(p, twice, size);
+	if (grown != NULL)
+		*cap = twice;
+	return grown;
+}
+
 char *gs_strdup(struct gs_str s) {
 	char *p = gs_alloc_array(s.n + 1, 1);
 	if (p != NULL && s.n != 0)

@@ -21,14 +21,10 @@ void gs_problems_free(struct gs_problems *problems) {
 }
 
 static bool make_room(struct gs_problems *problems) {
-	if (problems->n < problems->cap)
-		return true;
-	size_t cap = problems->cap != 0 ? problems->cap * 2 : 16;
-	struct gs_problem *all = gs_realloc_array(problems->all, cap, sizeof(*all));
+	struct gs_problem *all = gs_grow_array(problems->all, &problems->cap, problems->n, sizeof(*all));
 	if (all == NULL)
 		return false;
 	problems->all = all;
-	problems->cap = cap;
 	return true;
 }
 

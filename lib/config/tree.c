@@ -82,14 +82,10 @@ static enum gs_status next_event(struct reader *r, yaml_event_t *event) {
 }
 
 static enum gs_status push(struct reader *r, struct gs_node *node) {
-	if (r->nstack == r->cap) {
-		size_t cap = r->cap != 0 ? r->cap * 2 : 64;
-		struct gs_node **stack = gs_realloc_array(r->stack, cap, sizeof(struct gs_node *));
-		if (stack == NULL)
-			return GS_ENOMEM;
-		r->stack = stack;
-		r->cap = cap;
-	}
+	struct gs_node **stack = gs_grow_array(r->stack, &r->cap, r->nstack, sizeof(struct gs_node *));
+	if (stack == NULL)
+		return GS_ENOMEM;
+	r->stack = stack;
 	r->stack[r->nstack++] = node;
 	return GS_OK;
 }

@@ -55,14 +55,11 @@ struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str na
 	struct batch_family *family = gs_map_get(batch->families, name);
 	if (family != NULL)
 		return family;
-	if (batch->norder == batch->cap_order) {
-		size_t cap = batch->cap_order != 0 ? batch->cap_order * 2 : 64;
-		struct batch_family **order = gs_realloc_array(batch->order, cap, sizeof(struct batch_family *));
-		if (order == NULL)
-			return NULL;
-		batch->order = order;
-		batch->cap_order = cap;
-	}
+	struct batch_family **order =
+	    gs_grow_array(batch->order, &batch->cap_order, batch->norder, sizeof(struct batch_family *));
+	if (order == NULL)
+		return NULL;
+	batch->order = order;
 	family = gs_arena_alloc(batch->arena, sizeof(*family));
 	if (family == NULL)
 		return NULL;
@@ -83,14 +80,11 @@ static bool keep(struct gs_batch *batch, struct gs_str *s) {
 }
 
 static struct raw_sample *new_sample(struct gs_batch *batch) {
-	if (batch->nsamples == batch->cap_samples) {
-		size_t cap = batch->cap_samples != 0 ? batch->cap_samples * 2 : 256;
-		struct raw_sample *samples = gs_realloc_array(batch->samples, cap, sizeof(*samples));
-		if (samples == NULL)
-			return NULL;
-		batch->samples = samples;
-		batch->cap_samples = cap;
-	}
+	struct raw_sample *samples =
+	    gs_grow_array(batch->samples, &batch->cap_samples, batch->nsamples, sizeof(*samples));
+	if (samples == NULL)
+		return NULL;
+	batch->samples = samples;
 	struct raw_sample *sample = &batch->samples[batch->nsamples++];
 	*sample = (struct raw_sample){.mode = batch->options.mode};
 	return sample;

@@ -37,18 +37,16 @@ void gs_schedule_free(struct gs_schedule *schedule) {
 static enum gs_status grow(struct gs_schedule *schedule) {
 	if (schedule->n == GS_LIMIT_TARGETS)
 		return GS_ELIMIT;
-	size_t cap = schedule->cap != 0 ? schedule->cap * 2 : 16;
-	struct entry *entries = gs_realloc_array(schedule->entries, cap, sizeof(*entries));
+	struct entry *entries = gs_grow_array(schedule->entries, &schedule->cap, schedule->n, sizeof(*entries));
 	if (entries == NULL)
 		return GS_ENOMEM;
 	schedule->entries = entries;
-	schedule->cap = cap;
 	return GS_OK;
 }
 
 enum gs_status gs_schedule_add(struct gs_schedule *schedule, int64_t at_ns, void *item) {
 	assert(item != NULL);
-	enum gs_status status = schedule->n == schedule->cap ? grow(schedule) : GS_OK;
+	enum gs_status status = grow(schedule);
 	if (status != GS_OK)
 		return status;
 	struct entry *entries = schedule->entries;

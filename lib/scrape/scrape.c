@@ -169,12 +169,11 @@ static const struct headers *headers_for(struct gs_scraper *scraper, int64_t tim
 static enum gs_status grow(struct gs_scraper *scraper) {
 	if (scraper->ntargets == GS_LIMIT_TARGETS)
 		return GS_ELIMIT;
-	size_t cap = scraper->cap != 0 ? scraper->cap * 2 : 16;
-	struct target **targets = gs_realloc_array(scraper->targets, cap, sizeof(struct target *));
+	struct target **targets =
+	    gs_grow_array(scraper->targets, &scraper->cap, scraper->ntargets, sizeof(struct target *));
 	if (targets == NULL)
 		return GS_ENOMEM;
 	scraper->targets = targets;
-	scraper->cap = cap;
 	return GS_OK;
 }
 
@@ -188,7 +187,7 @@ enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape
 	assert(!scraper->started);
 	if (!is_valid(given))
 		return GS_EINVAL;
-	enum gs_status status = scraper->ntargets == scraper->cap ? grow(scraper) : GS_OK;
+	enum gs_status status = grow(scraper);
 	if (status == GS_OK)
 		status = gs_fetcher_reserve(scraper->fetcher, scraper->ntargets + 1);
 	if (status != GS_OK)

@@ -20,6 +20,11 @@ void *gs_alloc_array(size_t count, size_t size) __attribute__((malloc));
  * Resize ${p} (may be NULL) to count * size bytes, new bytes undefined. On failure ${p} stays. */
 void *gs_realloc_array(void *p, size_t count, size_t size);
 
+/** gs_grow_array(p, cap, n, size):
+ * Make room for one more element behind the ${n} in ${p} (may be NULL), whose capacity is *${cap}: return ${p} itself where there is room, else
+ * the array at twice the capacity, which is noted in *${cap}. On failure NULL, and ${p} and *${cap} stay. */
+void *gs_grow_array(void *p, size_t *cap, size_t n, size_t size);
+
 /** gs_strdup(s): Return a NUL-terminated copy of ${s}. */
 char *gs_strdup(struct gs_str s) __attribute__((malloc));
 

@@ -46,6 +46,29 @@ static void test_realloc_keeps(void **state) {
 	gs_free(p);
 }
 
+static void test_grow(void **state) {
+	(void)state;
+	uint32_t *p = NULL;
+	size_t cap = 0;
+	for (uint32_t n = 0; n < 1000; n++) {
+		uint32_t *grown = gs_grow_array(p, &cap, n, sizeof(*p));
+		assert_non_null(grown);
+		assert_true(cap > n);
+		p = grown;
+		p[n] = n;
+	}
+	for (uint32_t n = 0; n < 1000; n++)
+		assert_int_equal(p[n], n);
+	size_t before = cap;
+	gs_mem_fail_after(0);
+	assert_null(gs_grow_array(p, &cap, cap, sizeof(*p)));
+	gs_mem_fail_after(-1);
+	assert_int_equal(cap, before);
+	cap = SIZE_MAX / 2 + 1;
+	assert_null(gs_grow_array(p, &cap, cap, sizeof(*p)));
+	gs_free(p);
+}
+
 static void test_strdup(void **state) {
 	(void)state;
 	char *p = gs_strdup(gs_str_make("abcdef", 3));
@@ -85,6 +108,7 @@ int main(void) {
 	    cmocka_unit_test(test_zeroed),
 	    cmocka_unit_test(test_overflow),
 	    cmocka_unit_test(test_realloc_keeps),
+	    cmocka_unit_test(test_grow),
 	    cmocka_unit_test(test_strdup),
 	    cmocka_unit_test(test_ordered_failure),
 	};
