@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gravel/base/num.h"
 #include "gravel/expo/expo.h"
 
 /* The first byte of [p, end) that must be escaped. */
@@ -56,7 +57,58 @@ void gs_expo_write_label(struct gs_buf *out, bool first, struct gs_str name, str
 	gs_buf_char(out, '"');
 }
 
-void gs_expo_write_sample(struct gs_buf *out, struct gs_str name, struct gs_str suffix, const struct gs_label *labels,
+/* The same into memory that is known to suffice: asking for room at every piece took half of the time of a rendering. */
+
+static char *put(char *at, struct gs_str s) {
+	if (s.n != 0)
+		memcpy(at, s.p, s.n);
+	return at + s.n;
+}
+
+static char *put_label(char *at, char before, const struct gs_label *label) {
+	*at++ = before;
+	at = put(at, label->name);
+	*at++ = '=';
+	*at++ = '"';
+	const char *p = label->value.p, *end = label->value.n != 0 ? p + label->value.n : p;
+	for (; p < end; p++) {
+		if (*p == '\\' || *p == '"' || *p == '\n')
+			*at++ = '\\';
+		*at++ = *p != '\n' ? *p : 'n';
+	}
+	*at++ = '"';
+	return at;
+}
+
+/* No label becomes longer than this, whatever it holds. */
+static size_t label_bound(const struct gs_label *label) {
+	return label->name.n + 2 * label->value.n + 4;
+}
+
+static size_t sample_bound(struct gs_str name, struct gs_str suffix, const struct gs_label *labels, size_t nlabels,
+    const struct gs_label *extra) {
+	size_t bound = name.n + suffix.n + GS_NUM_DOUBLE_MAX + 8;
+	for (size_t i = 0; i < nlabels; i++)
+		bound += label_bound(&labels[i]);
+	return bound + (extra != NULL ? label_bound(extra) : 0);
+}
+
+static char *put_sample(char *at, struct gs_str name, struct gs_str suffix, const struct gs_label *labels,
+    size_t nlabels, const struct gs_label *extra, double value) {
+	at = put(put(at, name), suffix);
+	for (size_t i = 0; i < nlabels; i++)
+		at = put_label(at, i == 0 ? '{' : ',', &labels[i]);
+	if (extra != NULL)
+		at = put_label(at, nlabels == 0 ? '{' : ',', extra);
+	if (nlabels != 0 || extra != NULL)
+		*at++ = '}';
+	*at++ = ' ';
+	at += gs_num_print_double(at, value);
+	*at++ = '\n';
+	return at;
+}
+
+static void write_pieces(struct gs_buf *out, struct gs_str name, struct gs_str suffix, const struct gs_label *labels,
     size_t nlabels, const struct gs_label *extra, double value) {
 	gs_buf_str(out, name);
 	gs_buf_str(out, suffix);
@@ -71,4 +123,16 @@ void gs_expo_write_sample(struct gs_buf *out, struct gs_str name, struct gs_str 
 	gs_buf_char(out, ' ');
 	gs_buf_double(out, value);
 	gs_buf_char(out, '\n');
+}
+
+void gs_expo_write_sample(struct gs_buf *out, struct gs_str name, struct gs_str suffix, const struct gs_label *labels,
+    size_t nlabels, const struct gs_label *extra, double value) {
+	size_t bound = sample_bound(name, suffix, labels, nlabels, extra);
+	if (bound > out->max - out->n) { /* it may fit all the same */
+		write_pieces(out, name, suffix, labels, nlabels, extra, value);
+		return;
+	}
+	char *at = gs_buf_reserve(out, bound);
+	if (at != NULL)
+		out->n += (size_t)(put_sample(at, name, suffix, labels, nlabels, extra, value) - at);
 }

@@ -146,12 +146,30 @@ static void test_full_buffer(void **state) {
 	gs_buf_free(&out);
 }
 
+/* Whatever room there is: the line is written exactly when it fits. */
+static void test_sample_at_every_limit(void **state) {
+	(void)state;
+	static const char text[] = "name_sum{a=\"q\\\"b\\\\n\\n\",le=\"+Inf\"} 0.25\n";
+	const struct gs_label label = {GS_STR("a"), GS_STR("q\"b\\n\n")}, extra = {GS_STR("le"), GS_STR("+Inf")};
+	for (size_t max = 0; max < 200; max++) {
+		struct gs_buf out;
+		gs_buf_init(&out, max);
+		gs_expo_write_sample(&out, GS_STR("name"), GS_STR("_sum"), &label, 1, &extra, 0.25);
+		gs_buf_check(&out);
+		assert_int_equal(out.status, max >= sizeof(text) - 1 ? GS_OK : GS_ELIMIT);
+		if (out.status == GS_OK)
+			assert_true(gs_str_eq(gs_buf_slice(&out), gs_str_of(text)));
+		gs_buf_free(&out);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_meta),
 	    cmocka_unit_test(test_meta_of_openmetrics_types),
 	    cmocka_unit_test(test_label),
 	    cmocka_unit_test(test_sample),
+	    cmocka_unit_test(test_sample_at_every_limit),
 	    cmocka_unit_test(test_round_trip_of_texts),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_full_buffer),
