@@ -11,7 +11,8 @@ import benchlib
 RUN = pathlib.Path(__file__).with_name("run.sh")
 KEYS = {"name": str, "value": (int, float), "unit": str, "min": (int, float), "max": (int, float), "runs": int}
 WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_skipped", "pipeline.wire_bytes",
-          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples"}
+          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples", "store.render",
+          "store.scrape.read_and_apply", "store.memory"}
 SKIP = 77  # as CMakeLists.txt knows it
 
 
