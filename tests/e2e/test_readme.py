@@ -19,7 +19,7 @@ from harness.stand import BUILD, ROOT, Prometheus, environment, run
 from harness.wait import eventually
 
 FENCE = re.compile(r"(?:<!-- test: (\w+) -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
-PAGES = ("README.md", "docs/PUSHING.md", "docs/OPERATING.md")
+PAGES = ("README.md", "docs/PUSHING.md", "docs/OPERATING.md", "docs/LESSONS.md")
 
 
 def blocks_of(page):
