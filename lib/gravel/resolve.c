@@ -286,6 +286,19 @@ static bool same_mode(const struct gs_mode *a, const struct gs_mode *b) {
 	return a->kind == b->kind && (a->kind != GS_MODE_PEBBLE || (a->agg == b->agg && a->window_ms == b->window_ms));
 }
 
+/* The label that tells the parts of a series apart. */
+static struct gs_str reserved_label(enum value_kind kind) {
+	switch (kind) {
+	case KIND_HISTOGRAM:
+		return GS_STR("le");
+	case KIND_SUMMARY:
+		return GS_STR("quantile");
+	case KIND_SIMPLE:
+		break;
+	}
+	return (struct gs_str){0};
+}
+
 static enum gs_status resolve_sample(
     struct gs_batch *batch, const struct raw_sample *sample, struct meaning *meaning, struct gs_error *err) {
 	struct gs_label labels[POINT_LABELS_MAX];
@@ -300,14 +313,16 @@ static enum gs_status resolve_sample(
 		    "\"%.*s\" is a part of \"%.*s\" and has a TYPE of its own", GS_FMT(sample->name),
 		    GS_FMT(meaning->family->name));
 	enum value_kind kind = gs_kind_of_type(meaning->family->type);
-	struct gs_str part_name = {0};
-	if (kind == KIND_HISTOGRAM && meaning->suffix == SUFFIX_BUCKET)
-		part_name = GS_STR("le");
-	else if (kind == KIND_SUMMARY && meaning->suffix == SUFFIX_NONE)
-		part_name = GS_STR("quantile");
-	status = point_labels(batch, sample, part_name, labels, &n, &part);
+	struct gs_str reserved = reserved_label(kind);
+	bool is_part = meaning->suffix == (kind == KIND_SUMMARY ? SUFFIX_NONE : SUFFIX_BUCKET);
+	status = point_labels(batch, sample, is_part ? reserved : (struct gs_str){0}, labels, &n, &part);
 	if (status != GS_OK)
 		return status;
+	/* Else a bucket would be written with the label twice. */
+	if (reserved.n != 0 && find_label(labels, n, reserved) != NULL)
+		return gs_error_set(err, GS_EINVAL, sample->line, 1,
+		    "\"%.*s\" may not have a label \"%.*s\" besides that of its parts", GS_FMT(meaning->family->name),
+		    GS_FMT(reserved));
 	struct batch_point *point = point_of(batch, meaning->family, labels, n, &is_new);
 	if (point == NULL)
 		return GS_ENOMEM;

@@ -74,6 +74,9 @@ static void test_atomic(void **state) {
 	    {"# TYPE h histogram\nh_bucket{le=\"1\"} 5\nh_bucket{le=\"2\"} 4\nh_bucket{le=\"+Inf\"} 5\n", 3,
 		"cumulative"},
 	    {"# TYPE h histogram\nh_bucket{le=\"+Inf\"} 5\nh_count 6\n", 2, "_count differs"},
+	    {"# TYPE h histogram\nh_count{le=\"+Inf\"} 5\n", 2, "may not have a label \"le\""},
+	    {"# TYPE s summary\ns{quantile=\"1\"} 5\ns_sum{quantile=\"1\"} 5\n", 3,
+		"may not have a label \"quantile\""},
 	    {"# TYPE a counter\n# TYPE a gauge\na 1\n", 2, "second TYPE"},
 	    {"x{__name__=\"y\"} 1\n", 1, "__name__"},
 	};
@@ -89,6 +92,17 @@ static void test_atomic(void **state) {
 			fail_msg("\"%s\" lacks \"%s\"", b.err.text, rows[i].reason);
 		assert_exposition(&b, "# TYPE a counter\na 1\n");
 	}
+	bench_close(&b);
+}
+
+/* A label of the path that would be a second le. */
+static void test_path_label_of_parts(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &plain);
+	assert_int_equal(push_at(&b, "le=1", "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\n"), GS_EINVAL);
+	assert_int_equal(push_at(&b, "le=1", "g 1\n"), GS_OK);
+	assert_exposition(&b, "# TYPE g untyped\ng{le=\"1\"} 1\n");
 	bench_close(&b);
 }
 
@@ -262,6 +276,7 @@ int main(void) {
 	    cmocka_unit_test(test_family_respects_path),
 	    cmocka_unit_test(test_path_labels_override),
 	    cmocka_unit_test(test_atomic),
+	    cmocka_unit_test(test_path_label_of_parts),
 	    cmocka_unit_test(test_types_grow_and_conflict),
 	    cmocka_unit_test(test_parts_own_their_names),
 	    cmocka_unit_test(test_histograms_merge_by_union),
