@@ -186,6 +186,11 @@ static void take_body(struct gs_ingest *ingest, struct entry *entry, const struc
 	gs_entry_put(ingest, entry);
 }
 
+/* They become label values, and one that is not UTF-8 would cost Prometheus the whole exposition. */
+static bool names_are_text(const struct gs_wire_group *group) {
+	return gs_str_is_utf8(group->publisher) && gs_str_is_utf8(group->job) && gs_str_is_utf8(group->instance);
+}
+
 void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
 	struct gs_wire_group group;
 	struct gs_wire_header header;
@@ -195,7 +200,7 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
 	enum gs_status status =
 	    gs_wire_parse_subject(message->subject, gs_str_of(ingest->topic), &ingest->subject_scratch, &group, &slot);
-	if (status != GS_OK) {
+	if (status != GS_OK || !names_are_text(&group)) {
 		drop(message, "subject", "not a subject of ours");
 		return;
 	}
