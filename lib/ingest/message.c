@@ -58,7 +58,7 @@ static enum gs_status read_labels(
 		if (label.name.n != event.labels[i].name.n || label.value.n != event.labels[i].value.n)
 			status = GS_ENOMEM;
 		bool ours = gs_str_eq(label.name, GS_STR("job")) || gs_str_eq(label.name, GS_STR("instance")) ||
-			    gs_str_eq(label.name, GS_STR("publisher"));
+			    gs_str_eq(label.name, GS_STR("publisher")) || gs_str_eq(label.name, GS_STR("clearmode"));
 		if (status == GS_OK && !ours)
 			labels[(*n)++] = label;
 	}
