@@ -26,33 +26,44 @@ struct poller {
 /* Rules */
 
 static enum gs_status compile_rules(const struct gs_config_job *job, struct gs_rules **ret, struct gs_error *err) {
-	struct gs_mode mode;
 	*ret = NULL;
 	if (job->nrules == 0)
 		return GS_OK;
 	struct gs_rule *rules = gs_alloc_array(job->nrules, sizeof(*rules));
-	enum gs_status status = rules != NULL ? GS_OK : GS_ENOMEM;
-	for (size_t i = 0; i < job->nrules && status == GS_OK; i++) {
+	if (rules == NULL)
+		return GS_ENOMEM;
+	for (size_t i = 0; i < job->nrules; i++)
 		rules[i] = (struct gs_rule){.metric = job->rules[i].metric, .clearmode = job->rules[i].clearmode};
-		status = gs_mode_parse(gs_str_of(rules[i].clearmode), &mode, err);
-	}
-	if (status == GS_OK)
-		status = gs_rules_new(rules, job->nrules, ret, err);
+	enum gs_status status = gs_rules_new(rules, job->nrules, ret, err);
 	gs_free(rules);
 	return status;
+}
+
+static void print_problem(const struct gs_config *config, uint32_t line, uint32_t column, const char *text) {
+	fprintf(stderr, "%s:%u:%u: %s\n", config->file, line, column, text);
+}
+
+/* One rule alone, so that its place can be named. */
+static bool check_rule(const struct gs_config *config, const struct gs_config_rule *rule) {
+	struct gs_rule one = {.metric = rule->metric, .clearmode = rule->clearmode};
+	struct gs_rules *compiled = NULL;
+	struct gs_error err = {0};
+	struct gs_mode mode;
+	bool regex = gs_rules_new(&one, 1, &compiled, &err) == GS_OK;
+	gs_rules_free(compiled);
+	if (!regex)
+		print_problem(config, rule->line, rule->column, err.text);
+	bool known = gs_mode_parse(gs_str_of(rule->clearmode), &mode, &err) == GS_OK;
+	if (!known)
+		print_problem(config, rule->clearmode_line, rule->clearmode_column, err.text);
+	return regex && known;
 }
 
 static bool check(const struct gs_config *config) {
 	bool valid = true;
 	for (size_t i = 0; i < config->njobs; i++) {
-		struct gs_error err = {0};
-		struct gs_rules *rules = NULL;
-		if (compile_rules(&config->jobs[i], &rules, &err) != GS_OK) {
-			program_fail("%s: clearmodes of job \"%s\": %s", config->file != NULL ? config->file : "",
-			    config->jobs[i].name, err.text);
-			valid = false;
-		}
-		gs_rules_free(rules);
+		for (size_t r = 0; r < config->jobs[i].nrules; r++)
+			valid &= check_rule(config, &config->jobs[i].rules[r]);
 	}
 	return valid;
 }

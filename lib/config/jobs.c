@@ -19,6 +19,10 @@ void gs_load_rules(struct gs_loader *l, const struct gs_config_key *key, const s
 		struct gs_config_rule *rule = &job->rules[job->nrules++];
 		rule->metric = gs_load_text(l, path, node->items[i], 1, key->max);
 		rule->clearmode = gs_load_text(l, &here, node->items[i + 1], 1, key->max);
+		rule->line = node->items[i]->line;
+		rule->column = node->items[i]->column;
+		rule->clearmode_line = node->items[i + 1]->line;
+		rule->clearmode_column = node->items[i + 1]->column;
 	}
 }
 

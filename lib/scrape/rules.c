@@ -64,8 +64,8 @@ static enum gs_status compile(struct gs_rules *rules, const struct gs_rule *give
 	if (rule->code == NULL) {
 		PCRE2_UCHAR text[128];
 		pcre2_get_error_message(code, text, sizeof(text));
-		return gs_error_set(err, GS_EINVAL, 0, 0, "rule %zu: \"%s\" is no regular expression: %s at byte %zu",
-		    rules->n + 1, given->metric, (const char *)text, (size_t)at + 1);
+		return gs_error_set(err, GS_EINVAL, 0, 0, "\"%s\" is no regular expression: %s at byte %zu",
+		    given->metric, (const char *)text, (size_t)at + 1);
 	}
 	/* Where there is no JIT, or it may not make code executable, the interpreter does. */
 	(void)pcre2_jit_compile(rule->code, PCRE2_JIT_COMPLETE);

@@ -145,6 +145,26 @@ def test_check_config_of_what_is_no_config(program, tmp_path, text):
     assert "%s:" % file in out + err
 
 
+def test_check_config_of_rules(tmp_path):
+    """What the configuration cannot judge itself has its place all the same."""
+    file = tmp_path / "rules.yml"
+    file.write_text("""\
+poller_stream: {urls: "nats://127.0.0.1:4222"}
+jobs:
+  a:
+    clearmodes:
+      "good_.*": sum5m
+      "bad_(": sum
+      other: agregate
+    targets: [{url: "http://127.0.0.1:1/metrics"}]
+""")
+    code, out, err = run("gravel-poller", "--config", file, "--check-config")
+    assert code == 1
+    lines = (out + err).splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["%s:6:7" % file, "%s:7:14" % file], lines
+    assert '"bad_(" is no regular expression' in lines[0] and 'unknown clearmode "agregate"' in lines[1]
+
+
 @BOTH
 def test_a_bad_config_does_not_start(program, tmp_path):
     file = tmp_path / "bad.yml"

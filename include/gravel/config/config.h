@@ -24,6 +24,10 @@ struct gs_config_label {
 struct gs_config_rule {
 	const char *metric;
 	const char *clearmode;
+	uint32_t line; /* of the metric; both are checked by who compiles them (scrape, gravel) */
+	uint32_t column;
+	uint32_t clearmode_line;
+	uint32_t clearmode_column;
 };
 
 struct gs_config_target {

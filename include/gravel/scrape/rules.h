@@ -21,8 +21,8 @@ struct gs_rule {
 };
 
 /** gs_rules_new(rules, n, ret_rules, err):
- * Compile. Nothing of ${rules} is kept. GS_EINVAL with ${err} for a regular expression that is none: the text names the rule (from 1)
- * and the place in it; GS_ENOMEM. */
+ * Compile. Nothing of ${rules} is kept. GS_EINVAL with ${err} for a regular expression that is none: the text quotes it
+ * and says at which byte; GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_rules_new(
     const struct gs_rule *rules, size_t n, struct gs_rules **ret_rules, struct gs_error *err);
 void gs_rules_free(struct gs_rules *rules);
