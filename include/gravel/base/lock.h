@@ -21,8 +21,6 @@ struct gs_lock {
 
 /* Ranks, lowest is taken first. */
 enum gs_lock_rank {
-	GS_RANK_CMD = 10, /* wiring in cmd */
-	GS_RANK_SCRAPE = 20, /* scrape: list of targets */
 	GS_RANK_OUTBOX = 30, /* bus: unsent messages */
 	GS_RANK_INGEST = 40, /* ingest: queue of entries */
 	GS_RANK_TURN = 45, /* ingest: who is next at the store */

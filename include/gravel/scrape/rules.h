@@ -15,8 +15,8 @@
 struct gs_rules;
 
 struct gs_rule {
-	const char *
-	    metric; /* PCRE2, must match the whole name of a sample: of a histogram also its _bucket, _sum and _count */
+	/* PCRE2, must match the whole name of a sample: of a histogram also its _bucket, _sum and _count */
+	const char *metric;
 	const char *clearmode; /* as in the store's grammar, which is checked there */
 };
 

@@ -33,8 +33,8 @@ struct gs_web_route {
 };
 
 struct gs_web_options {
-	const char *
-	    listen; /* host:port, [v6]:port or :port (all addresses); port 0: any; a name that has both: its IPv4 address */
+	/* host:port, [v6]:port or :port (all addresses); port 0: any; a name that has both: its IPv4 address */
+	const char *listen;
 	const char *setting; /* where a person sets listen, for errors; NULL: "-l or receiver.listen" */
 	const struct gs_web_route *routes; /* ended by path NULL; must outlive the server. The first that fits */
 	void *ctx; /* of every handler */

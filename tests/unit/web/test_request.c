@@ -91,7 +91,7 @@ struct desk {
 static struct desk desk;
 
 static void desk_open(void) {
-	assert_int_equal(gs_lock_init(&desk.lock, GS_RANK_CMD), GS_OK);
+	assert_int_equal(gs_lock_init(&desk.lock, GS_RANK_OUTBOX), GS_OK);
 	assert_int_equal(gs_cond_init(&desk.changed), GS_OK);
 	desk.n = 0;
 }
