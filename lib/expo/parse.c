@@ -9,22 +9,50 @@ enum keyword {
 	KEYWORD_UNIT,
 };
 
-/* Make the next line the current one, without its LF or CRLF. */
+static enum gs_status fail_long(struct gs_expo_parser *parser) {
+	return gs_expo_fail(
+	    parser, GS_ELIMIT, parser->line_start + GS_LIMIT_LINE, "the line is longer than %d bytes", GS_LIMIT_LINE);
+}
+
+/* The window ends within a line. */
+static enum gs_status line_is_open(struct gs_expo_parser *parser, size_t n) {
+	bool too_long = n > GS_LIMIT_LINE && (n > GS_LIMIT_LINE + 1 || parser->next[n - 1] != '\r');
+	parser->scanned = n;
+	if (!too_long)
+		return GS_EAGAIN;
+	parser->line++;
+	parser->line_start = parser->next;
+	parser->bounds.end = parser->next;
+	parser->next = parser->bounds.limit;
+	parser->scanned = 0;
+	parser->in_long_line = true;
+	return fail_long(parser);
+}
+
+/* Drop what is left of a line that was too long; false if its end is not in the window. */
+static bool leave_long_line(struct gs_expo_parser *parser) {
+	const char *lf = memchr(parser->next, '\n', (size_t)(parser->bounds.limit - parser->next));
+	parser->next = lf != NULL ? lf + 1 : parser->bounds.limit;
+	parser->in_long_line = lf == NULL;
+	return lf != NULL;
+}
+
+/* Make the next line, of which there is at least a byte, the current one, without its LF or CRLF. */
 static enum gs_status next_line(struct gs_expo_parser *parser) {
 	const char *start = parser->next;
 	size_t left = (size_t)(parser->bounds.limit - start);
-	const char *lf = memchr(start, '\n', left);
+	const char *lf = memchr(start + parser->scanned, '\n', left - parser->scanned);
+	if (lf == NULL && !parser->last)
+		return line_is_open(parser, left);
 	const char *end = lf != NULL ? lf : parser->bounds.limit;
 	parser->next = lf != NULL ? lf + 1 : parser->bounds.limit;
+	parser->scanned = 0;
 	if (end > start && end[-1] == '\r')
 		end--;
 	parser->line++;
 	parser->line_start = start;
 	parser->bounds.end = end;
-	if (end - start > GS_LIMIT_LINE)
-		return gs_expo_fail(
-		    parser, GS_ELIMIT, start + GS_LIMIT_LINE, "the line is longer than %d bytes", GS_LIMIT_LINE);
-	return GS_OK;
+	return end - start > GS_LIMIT_LINE ? fail_long(parser) : GS_OK;
 }
 
 /* Which keyword stands after the '#' at p; *ret_p is then behind the blanks that follow it. As in Prometheus there must be blanks
@@ -141,8 +169,17 @@ static enum gs_status read_comment(struct gs_expo_parser *parser, const char *p,
 	return read_type(parser, p, event);
 }
 
+static enum gs_status read_sample(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event) {
+	if (parser->options.max_samples != 0 && parser->samples == parser->options.max_samples)
+		return gs_expo_fail(parser, GS_ELIMIT, p, "more than %zu samples", parser->options.max_samples);
+	parser->samples++;
+	return gs_expo_sample(parser, p, event);
+}
+
 static enum gs_status read_event(struct gs_expo_parser *parser, struct gs_expo_event *event) {
 	parser->scratch_used = 0;
+	if (parser->in_long_line && !leave_long_line(parser) && !parser->last)
+		return GS_EAGAIN;
 	while (parser->next < parser->bounds.limit) {
 		enum gs_status status = next_line(parser);
 		if (status != GS_OK)
@@ -151,21 +188,20 @@ static enum gs_status read_event(struct gs_expo_parser *parser, struct gs_expo_e
 		if (p == parser->bounds.end)
 			continue;
 		*event = (struct gs_expo_event){.kind = GS_EXPO_END, .line = parser->line};
-		if (*p != '#')
-			return gs_expo_sample(parser, p, event);
-		status = read_comment(parser, p, event);
-		if (status != GS_OK || event->kind != GS_EXPO_END)
-			return status;
+		status = *p != '#' ? read_sample(parser, p, event) : read_comment(parser, p, event);
+		if (status == GS_OK && event->kind == GS_EXPO_END)
+			continue;
+		return status == GS_OK ? gs_expo_classify(parser, event) : status;
 	}
 	*event = (struct gs_expo_event){.kind = GS_EXPO_END, .line = parser->line};
-	return GS_OK;
+	return parser->last ? GS_OK : GS_EAGAIN;
 }
 
 enum gs_status gs_expo_next(struct gs_expo_parser *parser, struct gs_expo_event *event, struct gs_error *err) {
 	enum gs_status status = parser->status;
 	if (status == GS_OK)
 		status = read_event(parser, event);
-	if (status != GS_OK && err != NULL)
+	if (status != GS_OK && status != GS_EAGAIN && err != NULL)
 		*err = parser->error;
 	return status;
 }

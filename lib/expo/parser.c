@@ -11,7 +11,7 @@
 struct gs_expo_parser *gs_expo_parser_new(void) {
 	struct gs_expo_parser *parser = gs_alloc(sizeof(*parser));
 	if (parser != NULL)
-		gs_expo_begin(parser, (struct gs_str){0});
+		gs_expo_begin_text(parser, (struct gs_str){0});
 	return parser;
 }
 
@@ -19,15 +19,41 @@ void gs_expo_parser_free(struct gs_expo_parser *parser) {
 	gs_free(parser);
 }
 
-void gs_expo_begin(struct gs_expo_parser *parser, struct gs_str body) {
-	/* An empty body may stand at NULL, where no arithmetic is allowed. */
-	parser->next = body.n != 0 ? body.p : "";
-	parser->bounds.limit = parser->next + body.n;
-	parser->line_start = parser->next;
-	parser->bounds.end = parser->next;
+void gs_expo_begin(struct gs_expo_parser *parser, const struct gs_expo_options *options) {
+	parser->options = options != NULL ? *options : (struct gs_expo_options){.format = GS_FORMAT_TEXT};
 	parser->line = 0;
+	parser->samples = 0;
 	parser->status = GS_OK;
+	parser->in_long_line = false;
+	parser->scanned = 0;
+	gs_expo_feed(parser, (struct gs_str){0}, false);
+}
+
+void gs_expo_feed(struct gs_expo_parser *parser, struct gs_str window, bool last) {
+	/* An empty window may stand at NULL, where no arithmetic is allowed. */
+	parser->window = window.n != 0 ? window.p : "";
+	parser->last = last;
+	parser->next = parser->window;
+	parser->bounds.limit = parser->window + window.n;
+	parser->line_start = parser->window;
+	parser->bounds.end = parser->window;
 	parser->scratch_used = 0;
+}
+
+size_t gs_expo_used(const struct gs_expo_parser *parser) {
+	return (size_t)(parser->next - parser->window);
+}
+
+void gs_expo_begin_text(struct gs_expo_parser *parser, struct gs_str body) {
+	gs_expo_begin(parser, NULL);
+	gs_expo_feed(parser, body, true);
+}
+
+bool gs_expo_recover(struct gs_expo_parser *parser) {
+	if (parser->status != GS_EINVAL && parser->status != GS_ELIMIT)
+		return false;
+	parser->status = GS_OK;
+	return true;
 }
 
 struct gs_expo_quoted gs_expo_quote(struct gs_str s) {

@@ -9,11 +9,18 @@
 
 /*
  * Invariants:
- * 1. next, line_start and bounds stand in the body; the current line is [line_start, bounds.end), without its LF or CRLF.
- * 2. Once status is not GS_OK, error says why and every later call gives the same answer.
- * 3. scratch[0 .. scratch_used) is what the slices of the current event may point to.
+ * 1. window <= line_start, bounds.end, next <= bounds.limit; the current line is [line_start, bounds.end), without its LF or CRLF.
+ * 2. [next, next + scanned) holds no LF, so that a line that comes in small pieces is not searched again and again.
+ * 3. Once status is not GS_OK, error says why and every later call gives the same answer.
+ * 4. scratch[0 .. scratch_used) is what the slices of the current event may point to.
  */
 struct gs_expo_parser {
+	struct gs_expo_options options;
+	const char *window;
+	bool last; /* nothing follows the window */
+	bool in_long_line; /* what follows is the rest of a line that was too long */
+	size_t scanned;
+	size_t samples;
 	const char *next; /* where the next line starts */
 	const char *line_start;
 	struct gs_expo_bounds bounds; /* of the line and the body */
@@ -44,6 +51,10 @@ GS_MUST_USE enum gs_status gs_expo_unescape(
 
 /** gs_expo_sample(parser, p, event): Parse the current line as a sample; ${p} is its first byte that is no blank. */
 GS_MUST_USE enum gs_status gs_expo_sample(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event);
+
+/** gs_expo_classify(parser, event): Say of the sample ${event}, which the lexer has read, which part of which family it is; remember the family that a
+ * TYPE names. For OpenMetrics, and where options.seen is set: check the rules that go beyond one line. */
+GS_MUST_USE enum gs_status gs_expo_classify(struct gs_expo_parser *parser, struct gs_expo_event *event);
 
 /** gs_expo_type_of(word, ret_type): The type that ${word} of a TYPE line names; false if there is none. */
 bool gs_expo_type_of(struct gs_str word, enum gs_expo_type *ret_type);

@@ -191,7 +191,7 @@ enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct
 enum gs_status gs_batch_read(
     struct gs_batch *batch, struct gs_expo_parser *parser, struct gs_str body, struct gs_error *err) {
 	struct gs_expo_event event = {0};
-	gs_expo_begin(parser, body);
+	gs_expo_begin_text(parser, body);
 	batch->body = body;
 	for (;;) {
 		enum gs_status status = gs_expo_next(parser, &event, err);

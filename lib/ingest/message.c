@@ -48,7 +48,7 @@ static enum gs_status read_labels(
 	gs_buf_cstr(&line, "t{");
 	gs_buf_str(&line, text);
 	gs_buf_cstr(&line, "} 1\n");
-	gs_expo_begin(parser, gs_buf_slice(&line));
+	gs_expo_begin_text(parser, gs_buf_slice(&line));
 	enum gs_status status = line.status != GS_OK ? line.status : gs_expo_next(parser, &event, NULL);
 	if (status == GS_OK && (event.kind != GS_EXPO_SAMPLE || event.nlabels > TARGET_LABELS_MAX))
 		status = GS_EINVAL;

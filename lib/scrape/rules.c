@@ -171,7 +171,7 @@ enum gs_status gs_rules_apply(
 	struct gs_expo_event event = {0};
 	const struct rule *rule = NULL;
 	enum gs_status status;
-	gs_expo_begin(parser, body);
+	gs_expo_begin_text(parser, body);
 	while ((status = gs_expo_next(parser, &event, NULL)) == GS_OK && event.kind != GS_EXPO_END) {
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;

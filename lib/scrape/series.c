@@ -150,7 +150,7 @@ enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, struct gs_str bo
 	struct gs_expo_event event = {0};
 	struct gs_scrape_stats stats = {0};
 	enum gs_status status;
-	gs_expo_begin(parser, body);
+	gs_expo_begin_text(parser, body);
 	while ((status = gs_expo_next(parser, &event, err)) == GS_OK && event.kind != GS_EXPO_END) {
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;

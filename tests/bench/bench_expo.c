@@ -20,7 +20,7 @@ static void parse(void *ctx) {
 	struct gs_error err;
 	size_t samples = 0;
 
-	gs_expo_begin(w->parser, w->body);
+	gs_expo_begin_text(w->parser, w->body);
 	do {
 		if (gs_expo_next(w->parser, &event, &err) != GS_OK) {
 			fprintf(stderr, "bench_expo: the body does not parse after %zu samples\n", samples);

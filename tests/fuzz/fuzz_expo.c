@@ -40,8 +40,8 @@ static void next_sample(struct gs_expo_parser *parser, struct gs_expo_event *eve
 
 static void compare_bodies(struct gs_expo_parser *a, struct gs_str in, struct gs_expo_parser *b, struct gs_str out) {
 	struct gs_expo_event left, right;
-	gs_expo_begin(a, in);
-	gs_expo_begin(b, out);
+	gs_expo_begin_text(a, in);
+	gs_expo_begin_text(b, out);
 	do {
 		next_sample(a, &left);
 		next_sample(b, &right);
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		must(first != NULL && second != NULL);
 	}
 	gs_buf_init(&out, 64 << 20);
-	gs_expo_begin(first, in);
+	gs_expo_begin_text(first, in);
 	enum gs_status status;
 	do {
 		status = gs_expo_next(first, &event, &err);

@@ -56,7 +56,7 @@ static void read_back(struct gs_ingest *ingest) {
 	gs_ingest_refresh(ingest);
 	gs_ingest_render(ingest, &out);
 	demand(parser != NULL && out.status == GS_OK, "memory");
-	gs_expo_begin(parser, gs_buf_slice(&out));
+	gs_expo_begin_text(parser, gs_buf_slice(&out));
 	do {
 		demand(gs_expo_next(parser, &event, &err) == GS_OK, err.text);
 	} while (event.kind != GS_EXPO_END);

@@ -61,7 +61,7 @@ static void read_back(struct bench *b, struct gs_str text) {
 	struct gs_map *series = gs_map_new(SIZE_MAX), *names = gs_map_new(SIZE_MAX);
 	struct gs_str last = {0};
 	demand(arena != NULL && series != NULL && names != NULL, "memory");
-	gs_expo_begin(b->parser, text);
+	gs_expo_begin_text(b->parser, text);
 	while (gs_expo_next(b->parser, &event, &err) == GS_OK && event.kind != GS_EXPO_END) {
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;

@@ -10,15 +10,23 @@
 #include "gravel/base/limits.h"
 
 /*
- * Expositions: text in, events out, and back. Pure: no I/O, no store, no heap. The rules are those of Prometheus' own parser
- * (model/textparse) for the text format 0.0.4; where expfmt is stricter or laxer the function that decides says so.
+ * Expositions: bytes in, events out. Pure: no I/O, no store, no heap beyond the parser itself.
  *
- * Laxer than Prometheus: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name unit", a sign
- * before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp (checked and dropped).
+ * Text (0.0.4 and 1.0.0 are read alike) follows Prometheus' own parser (model/textparse); where expfmt is stricter or laxer the function that
+ * decides says so. OpenMetrics 1.0 and the protobuf exposition are read strictly, by their specifications.
+ *
+ * Text is laxer than Prometheus in: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name
+ * unit", a sign before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp.
  * Stricter: a line break in a label value and the label __name__ are refused (as expfmt does), NUL ends nothing, and after a metric name must
  * come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time 5, and "# HELP a.b text" is a mere comment.
- * Not yet: names in quotes.
  */
+
+enum gs_expo_format {
+	GS_FORMAT_TEXT, /* text/plain; version=0.0.4, and whatever names no other format */
+	GS_FORMAT_TEXT_1, /* text/plain; version=1.0.0: names in quotes; read like GS_FORMAT_TEXT */
+	GS_FORMAT_OPENMETRICS, /* application/openmetrics-text; version=1.0.0 (and 0.0.1) */
+	GS_FORMAT_PROTOBUF, /* application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited */
+};
 
 enum gs_expo_type {
 	GS_TYPE_UNTYPED, /* also "unknown" */
@@ -44,41 +52,137 @@ enum gs_expo_kind {
 	GS_EXPO_TYPE, /* name, type */
 	GS_EXPO_HELP, /* name, text (unescaped) */
 	GS_EXPO_UNIT, /* name, text */
-	GS_EXPO_SAMPLE, /* name, labels, value, timestamp */
+	GS_EXPO_SAMPLE, /* name, labels, value, timestamp, and what it is a part of */
 };
 
-/* One event. Slices stand in the caller's body or in the parser; all are valid until the next gs_expo_next. */
+/* What a sample is of the value of its metric. */
+enum gs_expo_part {
+	GS_PART_VALUE, /* all of it: gauge, counter, untyped, info, one state of a stateset */
+	GS_PART_BUCKET, /* event.bound: its le */
+	GS_PART_QUANTILE, /* event.bound: its quantile */
+	GS_PART_SUM, /* also _gsum */
+	GS_PART_COUNT, /* also _gcount */
+	GS_PART_CREATED, /* seconds since the epoch; OpenMetrics and protobuf only */
+	GS_PART_NATIVE, /* protobuf only: event.native; event.value is the count */
+};
+
+struct gs_exemplar {
+	const struct gs_label *labels;
+	size_t nlabels;
+	double value;
+	bool has_timestamp;
+	int64_t timestamp_ms;
+};
+
+/* A run of buckets of a native histogram: ${offset} from the end of the run before (of the first: the index of its first bucket). */
+struct gs_span {
+	int32_t offset;
+	uint32_t length;
+};
+
+/* One side, positive or negative, of a native histogram. */
+struct gs_native_side {
+	const struct gs_span *spans;
+	size_t nspans;
+	const int64_t *deltas; /* of integer histograms: each bucket less the one before */
+	size_t ndeltas;
+	const double *counts; /* of float histograms: absolute */
+	size_t ncounts;
+};
+
+/* A native histogram as io.prometheus.client.Histogram has it. */
+struct gs_native {
+	bool is_float; /* counts instead of deltas; zero_count and count need not be whole */
+	int32_t schema;
+	double zero_threshold;
+	double zero_count;
+	double count;
+	double sum;
+	struct gs_native_side positive;
+	struct gs_native_side negative;
+	const struct gs_exemplar *exemplars;
+	size_t nexemplars;
+};
+
+/*
+ * One event. Slices and pointers stand in the caller's window or in the parser; all are valid until the next call of gs_expo_next or gs_expo_feed.
+ *
+ * The parts of a histogram or summary come as samples of their own, as the text has them, each saying which part of which family it is. A
+ * sample that is ${joined} belongs to the same metric as the sample before: same family, and the same labels apart from le or quantile. So
+ * one value with its parts is a run of joined samples; where a body mixes the parts of several metrics, it is several runs.
+ */
 struct gs_expo_event {
 	enum gs_expo_kind kind;
-	enum gs_expo_type type;
-	uint32_t line; /* of the event, from 1 */
+	enum gs_expo_type type; /* of TYPE; of a sample: the type of its family, as far as a TYPE line before it said */
+	enum gs_expo_part part;
+	uint32_t line; /* of the event, from 1; protobuf: number of its MetricFamily message */
 	bool has_timestamp;
+	bool joined;
 	size_t nlabels;
 	struct gs_label *labels; /* in the order of the text; names are distinct */
 	struct gs_str name;
 	struct gs_str text;
-	struct gs_str series; /* of a sample: its bytes from the name to the closing brace, as they stand in the body */
+	struct gs_str family; /* of a sample: the name that the TYPE line gives its family, else its own name */
+	struct gs_str
+	    series; /* of a sample: its bytes from the name to the closing brace, as they stand in the body; protobuf: empty */
 	double value;
+	double bound; /* of a bucket or quantile */
 	int64_t timestamp_ms;
+	const struct gs_exemplar *exemplar; /* NULL if the sample has none */
+	const struct gs_native *native; /* NULL but for GS_PART_NATIVE */
 };
 
-/* The fixed state of a parse. Opaque but embeddable: about 70 KiB, so not for a stack. */
+/* The families and series of one exposition, to find what stands twice in it. Grows on the heap, 8 to 32 bytes a series. */
+struct gs_expo_seen;
+
+/** gs_expo_seen_new(): NULL when out of memory. Emptied by gs_expo_begin. */
+struct gs_expo_seen *gs_expo_seen_new(void);
+void gs_expo_seen_free(struct gs_expo_seen *seen);
+
+struct gs_expo_options {
+	enum gs_expo_format format;
+	bool
+	    utf8_names; /* OpenMetrics: names in quotes are allowed (its content type said escaping=allow-utf-8); text has them always */
+	size_t max_samples; /* 0: no limit */
+	/* NULL: what only a memory of the whole exposition can tell (series and families that stand twice, metrics that are mixed) is left to
+	 * the caller, as Prometheus' parser does. Else it is an error, and running out of memory GS_ENOMEM. */
+	struct gs_expo_seen *seen;
+};
+
+/* The fixed state of a parse. Opaque; about 100 KiB. Not thread-safe: one owner at a time. */
 struct gs_expo_parser;
 
 /** gs_expo_parser_new(): Allocate a parser, reusable for any number of bodies; NULL when out of memory. */
 struct gs_expo_parser *gs_expo_parser_new(void);
 void gs_expo_parser_free(struct gs_expo_parser *parser);
 
-/** gs_expo_begin(parser, body): Start over on ${body}, which must live until the end of the parse. */
-void gs_expo_begin(struct gs_expo_parser *parser, struct gs_str body);
+/** gs_expo_begin(parser, options): Start over; ${options} is copied, NULL stands for text without a limit. Then feed. */
+void gs_expo_begin(struct gs_expo_parser *parser, const struct gs_expo_options *options);
+
+/** gs_expo_feed(parser, window, last):
+ * Give the next bytes, and whether they are the last. A body may come at once or in pieces of any size: ${window} begins with what
+ * gs_expo_used left of the window before, and what follows it in the body. It must live, unmoved, until the next feed. The events do not
+ * depend on how the body was cut. */
+void gs_expo_feed(struct gs_expo_parser *parser, struct gs_str window, bool last);
+
+/** gs_expo_used(parser): How many bytes of the window the events so far have used up; the caller may drop those. */
+size_t gs_expo_used(const struct gs_expo_parser *parser);
 
 /** gs_expo_next(parser, event, err):
- * Give the next event; after the last one an event of kind GS_EXPO_END, again at every further call. GS_EINVAL with ${err} (line,
- * column in bytes, reason; may be NULL) where the body breaks a rule, GS_ELIMIT where it exceeds a limit of limits.h; the parse is then
- * over and every further call gives the same answer. Label values with escapes of one sample may have GS_LIMIT_LABEL_VALUE
- * bytes together. */
+ * Give the next event; after the last one an event of kind GS_EXPO_END, again at every further call. GS_EAGAIN when the rest of a window that was
+ * not the last is no whole line (protobuf: message): feed. GS_EINVAL with ${err} (line, column in bytes, reason; may be NULL) where the
+ * body breaks a rule, GS_ELIMIT where it exceeds a limit of limits.h or of the options; every further call gives the same
+ * answer. Label values with escapes of one sample may have GS_LIMIT_LABEL_VALUE bytes together. */
 GS_MUST_USE enum gs_status gs_expo_next(
     struct gs_expo_parser *parser, struct gs_expo_event *event, struct gs_error *err);
+
+/** gs_expo_recover(parser):
+ * After GS_EINVAL or GS_ELIMIT: go on behind the line (protobuf: message) that was wrong, for tools that report every error. False if nothing
+ * can follow: the end was reached, or the borders of the messages are lost. */
+bool gs_expo_recover(struct gs_expo_parser *parser);
+
+/** gs_expo_begin_text(parser, body): gs_expo_begin without options and gs_expo_feed of all of ${body}. */
+void gs_expo_begin_text(struct gs_expo_parser *parser, struct gs_str body);
 
 /* Writing, text 0.0.4. Values and names must be valid; label values and help text are escaped here. */
 

@@ -49,7 +49,7 @@ static inline void dump_event(struct gs_buf *out, const struct gs_expo_event *e)
 static inline enum gs_status dump_body(
     struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out, struct gs_error *err) {
 	struct gs_expo_event event;
-	gs_expo_begin(parser, body);
+	gs_expo_begin_text(parser, body);
 	for (;;) {
 		enum gs_status status = gs_expo_next(parser, &event, err);
 		if (status != GS_OK || event.kind == GS_EXPO_END)

@@ -117,7 +117,7 @@ static void test_lines_of_events(void **state) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_expo_event event;
 	static const uint32_t lines[] = {2, 4, 5, 7, 9, 9};
-	gs_expo_begin(parser, GS_STR("\n# HELP a b\n\r\n# TYPE a gauge\na 1\n# c\na 2\n\na 3"));
+	gs_expo_begin_text(parser, GS_STR("\n# HELP a b\n\r\n# TYPE a gauge\na 1\n# c\na 2\n\na 3"));
 	for (size_t i = 0; i < COUNT(lines); i++) {
 		assert_int_equal(gs_expo_next(parser, &event, NULL), GS_OK);
 		assert_int_equal(event.line, lines[i]);
@@ -137,7 +137,7 @@ static enum gs_status parse_long(
 	memset(at, c, count);
 	body.n += count;
 	gs_buf_cstr(&body, after);
-	gs_expo_begin(parser, gs_buf_slice(&body));
+	gs_expo_begin_text(parser, gs_buf_slice(&body));
 	struct gs_expo_event event;
 	enum gs_status status = gs_expo_next(parser, &event, err);
 	if (status == GS_OK && ret_n != NULL)

@@ -32,7 +32,7 @@ static void test_end_repeats(void **state) {
 	(void)state;
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_expo_event event;
-	gs_expo_begin(parser, GS_STR("a 1\n"));
+	gs_expo_begin_text(parser, GS_STR("a 1\n"));
 	assert_int_equal(gs_expo_next(parser, &event, NULL), GS_OK);
 	assert_int_equal(event.kind, GS_EXPO_SAMPLE);
 	for (int i = 0; i < 3; i++) {
@@ -46,7 +46,7 @@ static void test_error_repeats(void **state) {
 	(void)state;
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_expo_event event;
-	gs_expo_begin(parser, GS_STR("a x\nb 1\n"));
+	gs_expo_begin_text(parser, GS_STR("a x\nb 1\n"));
 	for (int i = 0; i < 3; i++) {
 		struct gs_error err = {0};
 		assert_int_equal(gs_expo_next(parser, &event, NULL), GS_EINVAL);

@@ -171,7 +171,7 @@ static void test_bad(void **state) {
 /* Parse one sample of body. */
 static enum gs_status one(
     struct gs_expo_parser *parser, struct gs_str body, struct gs_expo_event *event, struct gs_error *err) {
-	gs_expo_begin(parser, body);
+	gs_expo_begin_text(parser, body);
 	return gs_expo_next(parser, event, err);
 }
 

@@ -95,7 +95,7 @@ static void test_round_trip_of_texts(void **state) {
 		gs_buf_clear(&out);
 		gs_expo_write_meta(&out, GS_STR("m"), GS_TYPE_GAUGE, s);
 		gs_expo_write_sample(&out, GS_STR("m"), (struct gs_str){0}, &label, 1, NULL, i);
-		gs_expo_begin(parser, gs_buf_slice(&out));
+		gs_expo_begin_text(parser, gs_buf_slice(&out));
 		assert_int_equal(gs_expo_next(parser, &event, NULL), GS_OK);
 		if (s.n != 0) {
 			assert_int_equal(event.kind, GS_EXPO_HELP);
