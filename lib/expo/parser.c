@@ -21,10 +21,15 @@ void gs_expo_parser_free(struct gs_expo_parser *parser) {
 
 void gs_expo_begin(struct gs_expo_parser *parser, const struct gs_expo_options *options) {
 	parser->options = options != NULL ? *options : (struct gs_expo_options){.format = GS_FORMAT_TEXT};
+	parser->strict = parser->options.format == GS_FORMAT_OPENMETRICS;
+	parser->quotes = !parser->strict || parser->options.utf8_names;
 	parser->line = 0;
 	parser->samples = 0;
 	parser->status = GS_OK;
 	parser->in_long_line = false;
+	parser->skip_rest = false;
+	parser->saw_eof = false;
+	parser->ended = false;
 	parser->scanned = 0;
 	gs_expo_feed(parser, (struct gs_str){0}, false);
 }
@@ -50,7 +55,7 @@ void gs_expo_begin_text(struct gs_expo_parser *parser, struct gs_str body) {
 }
 
 bool gs_expo_recover(struct gs_expo_parser *parser) {
-	if (parser->status != GS_EINVAL && parser->status != GS_ELIMIT)
+	if ((parser->status != GS_EINVAL && parser->status != GS_ELIMIT) || parser->ended)
 		return false;
 	parser->status = GS_OK;
 	return true;

@@ -22,7 +22,21 @@ struct bad_case {
 	const char *text; /* the whole reason */
 };
 
-/* Append one event: "T name type;", "H name [text];", "U name [text];", "S name a=[v] value @timestamp;" */
+static inline void dump_labels(struct gs_buf *out, const struct gs_label *labels, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		gs_buf_printf(out, " %.*s=[%.*s]", GS_FMT(labels[i].name), GS_FMT(labels[i].value));
+}
+
+static inline void dump_number(struct gs_buf *out, double value, bool has_timestamp, int64_t timestamp_ms) {
+	gs_buf_char(out, ' ');
+	gs_buf_double(out, value);
+	if (has_timestamp) {
+		gs_buf_cstr(out, " @");
+		gs_buf_i64(out, timestamp_ms);
+	}
+}
+
+/* Append one event: "T name type;", "H name [text];", "U name [text];", "S name a=[v] value @timestamp # b=[w] value @timestamp;" */
 static inline void dump_event(struct gs_buf *out, const struct gs_expo_event *e) {
 	static const char kinds[] = {'E', 'T', 'H', 'U', 'S'};
 	gs_buf_char(out, kinds[e->kind]);
@@ -32,24 +46,24 @@ static inline void dump_event(struct gs_buf *out, const struct gs_expo_event *e)
 		gs_buf_printf(out, " %s", gs_expo_type_name(e->type));
 	if (e->kind == GS_EXPO_HELP || e->kind == GS_EXPO_UNIT)
 		gs_buf_printf(out, " [%.*s]", GS_FMT(e->text));
-	for (size_t i = 0; i < e->nlabels; i++)
-		gs_buf_printf(out, " %.*s=[%.*s]", GS_FMT(e->labels[i].name), GS_FMT(e->labels[i].value));
 	if (e->kind == GS_EXPO_SAMPLE) {
-		gs_buf_char(out, ' ');
-		gs_buf_double(out, e->value);
+		dump_labels(out, e->labels, e->nlabels);
+		dump_number(out, e->value, e->has_timestamp, e->timestamp_ms);
 	}
-	if (e->has_timestamp) {
-		gs_buf_cstr(out, " @");
-		gs_buf_i64(out, e->timestamp_ms);
+	if (e->exemplar != NULL) {
+		gs_buf_cstr(out, " #");
+		dump_labels(out, e->exemplar->labels, e->exemplar->nlabels);
+		dump_number(out, e->exemplar->value, e->exemplar->has_timestamp, e->exemplar->timestamp_ms);
 	}
 	gs_buf_char(out, ';');
 }
 
-/* Parse all of body, appending its events to out (may be NULL). */
-static inline enum gs_status dump_body(
-    struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out, struct gs_error *err) {
+/* Parse all of body with options (NULL: text), appending its events to out (may be NULL). */
+static inline enum gs_status dump_body_as(struct gs_expo_parser *parser, const struct gs_expo_options *options,
+    struct gs_str body, struct gs_buf *out, struct gs_error *err) {
 	struct gs_expo_event event;
-	gs_expo_begin_text(parser, body);
+	gs_expo_begin(parser, options);
+	gs_expo_feed(parser, body, true);
 	for (;;) {
 		enum gs_status status = gs_expo_next(parser, &event, err);
 		if (status != GS_OK || event.kind == GS_EXPO_END)
@@ -59,7 +73,12 @@ static inline enum gs_status dump_body(
 	}
 }
 
-static inline void check_good(const struct good_case *cases, size_t n) {
+static inline enum gs_status dump_body(
+    struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out, struct gs_error *err) {
+	return dump_body_as(parser, NULL, body, out, err);
+}
+
+static inline void check_good_as(const struct gs_expo_options *options, const struct good_case *cases, size_t n) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_buf out;
 	gs_buf_init(&out, 1 << 20);
@@ -67,7 +86,7 @@ static inline void check_good(const struct good_case *cases, size_t n) {
 	for (size_t i = 0; i < n; i++) {
 		struct gs_error err = {0};
 		gs_buf_clear(&out);
-		if (dump_body(parser, gs_str_of(cases[i].body), &out, &err) != GS_OK)
+		if (dump_body_as(parser, options, gs_str_of(cases[i].body), &out, &err) != GS_OK)
 			fail_msg("'%s': %u:%u: %s", cases[i].body, err.line, err.column, err.text);
 		gs_buf_char(&out, '\0');
 		assert_string_equal(out.p, cases[i].events);
@@ -76,12 +95,12 @@ static inline void check_good(const struct good_case *cases, size_t n) {
 	gs_expo_parser_free(parser);
 }
 
-static inline void check_bad(const struct bad_case *cases, size_t n) {
+static inline void check_bad_as(const struct gs_expo_options *options, const struct bad_case *cases, size_t n) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	assert_non_null(parser);
 	for (size_t i = 0; i < n; i++) {
 		struct gs_error err = {0};
-		enum gs_status status = dump_body(parser, gs_str_of(cases[i].body), NULL, &err);
+		enum gs_status status = dump_body_as(parser, options, gs_str_of(cases[i].body), NULL, &err);
 		if (status != GS_EINVAL)
 			fail_msg("'%s' gave %s", cases[i].body, gs_status_name(status));
 		if (err.line != cases[i].line || err.column != cases[i].column)
@@ -90,6 +109,14 @@ static inline void check_bad(const struct bad_case *cases, size_t n) {
 		assert_string_equal(err.text, cases[i].text);
 	}
 	gs_expo_parser_free(parser);
+}
+
+static inline void check_good(const struct good_case *cases, size_t n) {
+	check_good_as(NULL, cases, n);
+}
+
+static inline void check_bad(const struct bad_case *cases, size_t n) {
+	check_bad_as(NULL, cases, n);
 }
 
 #endif

@@ -68,11 +68,11 @@ static const struct good_case good[] = {
     {"a{b=\"c\"}\t1\t-5\t\r\n", "S a b=[c] 1 @-5;"},
     {"a 1 +7", "S a 1 @7;"},
     {"a 1 9223372036854775807", "S a 1 @9223372036854775807;"},
-    /* exemplars are dropped */
-    {"a 1 # {} 2", "S a 1;"},
-    {"a 1 # {t=\"x\"} 0.5", "S a 1;"},
-    {"a{b=\"c\"} 1 5 # {b=\"x\\n\", c=\"y\",} .5 1.5 ", "S a b=[c] 1 @5;"},
-    {"a 1 #{t=\"x\"}1 2e9\nb 2", "S a 1;S b 2;"},
+    /* exemplars */
+    {"a 1 # {} 2", "S a 1 # 2;"},
+    {"a 1 # {t=\"x\"} 0.5", "S a 1 # t=[x] 0.5;"},
+    {"a{b=\"c\"} 1 5 # {b=\"x\\n\", c=\"y\",} .5 1.5 ", "S a b=[c] 1 @5 # b=[x\n] c=[y] 0.5 @1500;"},
+    {"a 1 #{t=\"x\"}1 2e9\nb 2", "S a 1 # t=[x] 1 @2000000000000;S b 2;"},
 };
 
 static const struct bad_case bad[] = {
@@ -84,9 +84,7 @@ static const struct bad_case bad[] = {
     {"a-b 5", 1, 2, "unexpected \"-\" after metric name \"a\""},
     {"a=1", 1, 2, "unexpected \"=\" after metric name \"a\""},
     {"ab\xff 1", 1, 3, "unexpected \"\\xff\" after metric name \"ab\""},
-    {"{a=\"b\"} 1", 1, 1, "expected a metric name before '{' (names in quotes inside the braces are not supported)"},
-    {"{\"a.b\",c=\"d\"} 1", 1, 1,
-	"expected a metric name before '{' (names in quotes inside the braces are not supported)"},
+    {"{a=\"b\"} 1", 1, 1, "expected a metric name before '{', or in quotes in the braces"},
     /* values */
     {"a", 1, 2, "missing the value of metric \"a\""},
     {"x 1\na \t", 2, 4, "missing the value of metric \"a\""},
@@ -117,7 +115,6 @@ static const struct bad_case bad[] = {
     {"a{1=\"c\"} 1", 1, 3, "expected a label name or '}' in the labels of metric \"a\", found \"1\""},
     {"a{:b=\"c\"} 1", 1, 3, "expected a label name or '}' in the labels of metric \"a\", found \":\""},
     {"a{=\"c\"} 1", 1, 3, "expected a label name or '}' in the labels of metric \"a\", found \"=\""},
-    {"a{\"b\"=\"c\"} 1", 1, 3, "names in quotes are not supported (labels of metric \"a\")"},
     {"a{foo} 1", 1, 6, "expected '=' after label name \"foo\""},
     {"a{foo", 1, 6, "expected '=' after label name \"foo\""},
     {"a{foo-b=\"c\"} 1", 1, 6, "expected '=' after label name \"foo\""},
