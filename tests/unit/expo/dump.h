@@ -119,4 +119,27 @@ static inline void check_bad(const struct bad_case *cases, size_t n) {
 	check_bad_as(NULL, cases, n);
 }
 
+/* The first event of: before, count times c, after; and the length of its text. */
+static inline enum gs_status parse_long(
+    const char *before, char c, size_t count, const char *after, struct gs_error *err, size_t *ret_n) {
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_buf body;
+	assert_non_null(parser);
+	gs_buf_init(&body, 4 << 20);
+	gs_buf_cstr(&body, before);
+	char *at = gs_buf_reserve(&body, count);
+	assert_non_null(at);
+	memset(at, c, count);
+	body.n += count;
+	gs_buf_cstr(&body, after);
+	gs_expo_begin_text(parser, gs_buf_slice(&body));
+	struct gs_expo_event event;
+	enum gs_status status = gs_expo_next(parser, &event, err);
+	if (status == GS_OK && ret_n != NULL)
+		*ret_n = event.text.n;
+	gs_buf_free(&body);
+	gs_expo_parser_free(parser);
+	return status;
+}
+
 #endif
