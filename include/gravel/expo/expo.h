@@ -15,10 +15,22 @@
  * Text (0.0.4 and 1.0.0 are read alike) follows Prometheus' own parser (model/textparse); where expfmt is stricter or laxer the function that
  * decides says so. OpenMetrics 1.0 and the protobuf exposition are read strictly, by their specifications.
  *
+ * Names in quotes are read as Prometheus 3 reads them: in the braces a string in quotes before ',' or '}' is the metric name, wherever it stands,
+ * and before '=' a label name; HELP, TYPE and UNIT may have the name in quotes too. Escapes are those of label values. The name must be UTF-8
+ * and not empty; a sample has exactly one metric name.
+ *
  * Text is laxer than Prometheus in: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name
  * unit", a sign before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp.
- * Stricter: a line break in a label value and the label __name__ are refused (as expfmt does), NUL ends nothing, and after a metric name must
- * come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time 5, and "# HELP a.b text" is a mere comment.
+ * Stricter: a line break in a label value or a name in quotes and the label __name__ are refused (as expfmt does), as is a name in quotes that is
+ * empty or not UTF-8, NUL ends nothing, and after a metric name must come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time
+ * 5, and "# HELP a.b text" is a mere comment.
+ *
+ * OpenMetrics is read by the ABNF of its specification ("Text format") and the sentences around it. So it is stricter than the parsers that are
+ * around in: no number with sign is a NaN, none is out of the range of a double ("Numbers"), a time is no NaN or Inf, quotes in a HELP text are
+ * escaped ("escaped-string"), no line ends with CR ("Overall Structure"), no comma before '}', nothing follows "# EOF". Laxer: a label name may
+ * begin with an underscore (reserved, but in the grammar). Prometheus' reading is followed where the grammar says nothing: a backslash before any
+ * other character stands for itself, what is below a millisecond in a timestamp is dropped, and with utf8_names come names in quotes, and
+ * units of any UTF-8.
  */
 
 enum gs_expo_format {
@@ -124,7 +136,7 @@ struct gs_expo_event {
 	struct gs_str text;
 	struct gs_str family; /* of a sample: the name that the TYPE line gives its family, else its own name */
 	struct gs_str
-	    series; /* of a sample: its bytes from the name to the closing brace, as they stand in the body; protobuf: empty */
+	    series; /* of a sample: its bytes from the name, or the brace before it, to the closing brace, as they stand in the body; protobuf: empty */
 	double value;
 	double bound; /* of a bucket or quantile */
 	int64_t timestamp_ms;
@@ -172,13 +184,14 @@ size_t gs_expo_used(const struct gs_expo_parser *parser);
  * Give the next event; after the last one an event of kind GS_EXPO_END, again at every further call. GS_EAGAIN when the rest of a window that was
  * not the last is no whole line (protobuf: message): feed. GS_EINVAL with ${err} (line, column in bytes, reason; may be NULL) where the
  * body breaks a rule, GS_ELIMIT where it exceeds a limit of limits.h or of the options; every further call gives the same
- * answer. Label values with escapes of one sample may have GS_LIMIT_LABEL_VALUE bytes together. */
+ * answer. Label values and names in quotes with escapes of one line may have GS_LIMIT_LABEL_VALUE bytes together. */
 GS_MUST_USE enum gs_status gs_expo_next(
     struct gs_expo_parser *parser, struct gs_expo_event *event, struct gs_error *err);
 
 /** gs_expo_recover(parser):
- * After GS_EINVAL or GS_ELIMIT: go on behind the line (protobuf: message) that was wrong, for tools that report every error. False if nothing
- * can follow: the end was reached, or the borders of the messages are lost. */
+ * After GS_EINVAL or GS_ELIMIT: go on behind the line (protobuf: message) that was wrong, for tools that report every error; an error in the
+ * last line is followed by the end, and so are too many samples and what stands behind "# EOF". False if nothing can follow: the end itself was
+ * wrong, the borders of the messages are lost, or there is no error to leave. */
 bool gs_expo_recover(struct gs_expo_parser *parser);
 
 /** gs_expo_begin_text(parser, body): gs_expo_begin without options and gs_expo_feed of all of ${body}. */
