@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers and times of a line. */
-#include "gravel/base/num.h"
-
-#include <math.h>
+#include "number.h"
 
 #include "parser.h"
-
-/* A number in the forms of Go before 1.13, which Prometheus keeps to: no hexadecimal floats. These are the forms of OpenMetrics as well. */
-static bool parse_number(struct gs_str text, double *ret) {
-	size_t sign = text.p[0] == '-' || text.p[0] == '+';
-	if (text.n > sign + 1 && (text.p[sign + 1] | 0x20) == 'x')
-		return false;
-	return gs_num_parse_double(text, ret) == GS_OK;
-}
 
 /* Whether a number, not the word Inf, was too large for a double. */
 static bool out_of_range(struct gs_str text, double value) {
@@ -25,7 +15,7 @@ enum gs_status gs_expo_number(
 	struct gs_str text = gs_expo_between(*p, end);
 	if (text.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, *p, "missing %s of metric %s", what, gs_expo_quote(metric).text);
-	if (!parse_number(text, ret))
+	if (!gs_expo_is_decimal(text) || gs_num_parse_double(text, ret) != GS_OK)
 		return gs_expo_fail(parser, GS_EINVAL, *p, "%s %s of metric %s is not a number", what,
 		    gs_expo_quote(text).text, gs_expo_quote(metric).text);
 	if (out_of_range(text, *ret))

@@ -79,6 +79,14 @@ static enum gs_status read_line(struct gs_expo_parser *parser, struct gs_expo_ev
 	return *p != '#' ? read_sample(parser, p, event) : gs_expo_comment(parser, p, event);
 }
 
+/* GS_EAGAIN: the general reader has to look at the line. A line that comes in pieces, or would be a sample too many, is its business alone. */
+static inline enum gs_status read_fast(struct gs_expo_parser *parser, struct gs_expo_event *event) {
+	if (parser->fast == NULL || parser->scanned != 0 ||
+	    (parser->options.max_samples != 0 && parser->samples == parser->options.max_samples))
+		return GS_EAGAIN;
+	return parser->fast(parser, event);
+}
+
 /* The window holds no further line. */
 static enum gs_status read_end(struct gs_expo_parser *parser, struct gs_expo_event *event) {
 	*event = (struct gs_expo_event){.kind = GS_EXPO_END, .line = parser->line};
@@ -104,7 +112,10 @@ static enum gs_status read_event(struct gs_expo_parser *parser, struct gs_expo_e
 	while (parser->next < parser->bounds.limit) {
 		if (parser->saw_eof)
 			return fail_after_eof(parser);
-		enum gs_status status = next_line(parser);
+		enum gs_status status = read_fast(parser, event);
+		if (status != GS_EAGAIN)
+			return status == GS_OK ? gs_expo_classify(parser, event) : status;
+		status = next_line(parser);
 		if (status != GS_OK)
 			return status;
 		parser->scratch_used = 0;

@@ -10,9 +10,39 @@
 
 struct gs_expo_parser *gs_expo_parser_new(void) {
 	struct gs_expo_parser *parser = gs_alloc(sizeof(*parser));
-	if (parser != NULL)
-		gs_expo_begin_text(parser, (struct gs_str){0});
+	if (parser == NULL)
+		return NULL;
+	for (int blocks = GS_EXPO_BLOCKS_AVX2; !gs_expo_use_blocks(parser, (enum gs_expo_blocks)blocks);)
+		blocks--;
+	gs_expo_begin_text(parser, (struct gs_str){0});
 	return parser;
+}
+
+bool gs_expo_use_blocks(struct gs_expo_parser *parser, enum gs_expo_blocks blocks) {
+	gs_expo_fast_fn *fast = NULL;
+	switch (blocks) {
+	case GS_EXPO_BLOCKS_NONE:
+		break;
+	case GS_EXPO_BLOCKS_PLAIN:
+		fast = gs_expo_fast_plain;
+		break;
+#ifdef __x86_64__
+	case GS_EXPO_BLOCKS_SSE2:
+		fast = gs_expo_fast_sse2;
+		break;
+	case GS_EXPO_BLOCKS_AVX2:
+		if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi"))
+			return false;
+		fast = gs_expo_fast_avx2;
+		break;
+#else
+	case GS_EXPO_BLOCKS_SSE2:
+	case GS_EXPO_BLOCKS_AVX2:
+		return false;
+#endif
+	}
+	parser->fast = fast;
+	return true;
 }
 
 void gs_expo_parser_free(struct gs_expo_parser *parser) {
@@ -41,6 +71,8 @@ void gs_expo_feed(struct gs_expo_parser *parser, struct gs_str window, bool last
 	parser->next = parser->window;
 	parser->bounds.limit = parser->window + window.n;
 	parser->line_start = parser->window;
+	parser->braces.n = 0;
+	parser->braces.nlabels = 0;
 	parser->bounds.end = parser->window;
 	parser->scratch_used = 0;
 }

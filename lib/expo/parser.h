@@ -2,6 +2,7 @@
 #ifndef GRAVEL_LIB_EXPO_PARSER_H
 #define GRAVEL_LIB_EXPO_PARSER_H
 
+#include "fast.h"
 #include "gravel/expo/expo.h"
 #include "scan.h"
 
@@ -13,7 +14,8 @@
  * 2. [next, next + scanned) holds no LF, so that a line that comes in small pieces is not searched again and again.
  * 3. Once status is not GS_OK, error says why and every later call gives the same answer.
  * 4. scratch[0 .. scratch_used) is what the slices of the current event may point to.
- * 5. Nothing but window, next, line_start and bounds points into the window, and gs_expo_feed sets all of them anew.
+ * 5. Nothing but window, next, line_start, bounds and braces points into the window, and gs_expo_feed sets all of them anew.
+ * 6. braces.n is 0, or the names of its places are well formed and distinct.
  */
 struct gs_expo_parser {
 	struct gs_expo_options options;
@@ -33,6 +35,8 @@ struct gs_expo_parser {
 	uint32_t line;
 	enum gs_status status;
 	size_t scratch_used;
+	gs_expo_fast_fn *fast; /* NULL: none */
+	struct gs_expo_braces braces;
 	struct gs_error error;
 	struct gs_exemplar exemplar;
 	struct gs_label labels[2 * GS_LIMIT_LABELS]; /* of the sample, then of its exemplar */
@@ -101,6 +105,9 @@ GS_MUST_USE enum gs_status gs_expo_exemplar(struct gs_expo_parser *parser, struc
 
 /** gs_expo_sample(parser, p, event): Parse the current line as a sample; ${p} is its first byte that is no blank. */
 GS_MUST_USE enum gs_status gs_expo_sample(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event);
+
+/** gs_expo_tail(parser, event, p): Read what follows the value of ${event}, which ends at ${p}, to the end of the current line. */
+GS_MUST_USE enum gs_status gs_expo_tail(struct gs_expo_parser *parser, struct gs_expo_event *event, const char *p);
 
 /** gs_expo_comment(parser, p, event): Parse the current line, whose '#' stands at ${p}. The kind of ${event} stays GS_EXPO_END if it is an ordinary comment. */
 GS_MUST_USE enum gs_status gs_expo_comment(struct gs_expo_parser *parser, const char *p, struct gs_expo_event *event);

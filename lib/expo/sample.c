@@ -39,23 +39,23 @@ static enum gs_status read_timestamp(struct gs_expo_parser *parser, struct gs_ex
 	return GS_OK;
 }
 
-/* What may follow the value: a timestamp, an exemplar, the end of the line. */
-static enum gs_status read_tail(struct gs_expo_parser *parser, struct gs_expo_event *event, const char *p) {
-	enum gs_status status = GS_OK;
-	const char *after = "value";
-	if (*p != '#') {
+/* A timestamp, an exemplar, both, or nothing. */
+enum gs_status gs_expo_tail(struct gs_expo_parser *parser, struct gs_expo_event *event, const char *p) {
+	const char *end = parser->bounds.end, *after = "value";
+	enum gs_status status = gs_expo_space(parser, &p, "the value");
+	if (status == GS_OK && p < end && *p != '#') {
 		status = read_timestamp(parser, event, &p);
 		if (status == GS_OK)
 			status = gs_expo_space(parser, &p, "the timestamp");
 		after = "timestamp";
 	}
-	if (status == GS_OK && p < parser->bounds.end && *p == '#') {
+	if (status == GS_OK && p < end && *p == '#') {
 		status = gs_expo_exemplar(parser, event, &p);
 		after = "exemplar";
 	}
-	if (status == GS_OK && p < parser->bounds.end)
+	if (status == GS_OK && p < end)
 		return gs_expo_fail(parser, GS_EINVAL, p, "unexpected %s after the %s",
-		    gs_expo_quote(gs_expo_between(p, parser->bounds.end)).text, after);
+		    gs_expo_quote(gs_expo_between(p, end)).text, after);
 	return status;
 }
 
@@ -126,9 +126,5 @@ enum gs_status gs_expo_sample(struct gs_expo_parser *parser, const char *p, stru
 		status = gs_expo_space(parser, &p, after);
 	if (status == GS_OK)
 		status = gs_expo_number(parser, "the value", event->name, &p, &event->value);
-	if (status == GS_OK)
-		status = gs_expo_space(parser, &p, "the value");
-	if (status != GS_OK)
-		return status;
-	return p < end ? read_tail(parser, event, p) : GS_OK;
+	return status == GS_OK ? gs_expo_tail(parser, event, p) : status;
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "../../../lib/expo/fast.h"
 #include "gravel/expo/expo.h"
 
 /* A body that must parse, and its events as dump_event writes them. */
@@ -78,36 +79,93 @@ static inline enum gs_status dump_body(
 	return dump_body_as(parser, NULL, body, out, err);
 }
 
-static inline void check_good_as(const struct gs_expo_options *options, const struct good_case *cases, size_t n) {
-	struct gs_expo_parser *parser = gs_expo_parser_new();
-	struct gs_buf out;
+/* Behind the last line so much that blocks of bytes can be read there. OpenMetrics: before its "# EOF", if it ends with that, a HELP line. */
+#define PAD64 "################################################################"
+#define HELP64 "# HELP z " PAD64 "\n"
+#define HELP64_EVENT "H z [" PAD64 "];"
+
+static inline bool ends_with_eof(struct gs_str body) {
+	return gs_str_ends(body, GS_STR("\n# EOF")) || gs_str_ends(body, GS_STR("\n# EOF\n"));
+}
+
+/* False if nothing can be added to body. */
+static inline bool pad_body(const struct gs_expo_options *options, struct gs_str body, struct gs_buf *out) {
+	bool strict = options != NULL && options->format == GS_FORMAT_OPENMETRICS;
+	if (strict && !ends_with_eof(body))
+		return false;
+	gs_buf_clear(out);
+	gs_buf_add(out, body.p, strict ? body.n - 5 - (body.p[body.n - 1] == '\n') : body.n);
+	gs_buf_cstr(out, strict ? HELP64 "# EOF" : "\n" PAD64);
+	return true;
+}
+
+static inline void check_good_body(struct gs_expo_parser *parser, const struct gs_expo_options *options,
+    struct gs_str body, const char *events, const char *more) {
+	struct gs_error err = {0};
+	struct gs_buf out, want;
 	gs_buf_init(&out, 1 << 20);
-	assert_non_null(parser);
-	for (size_t i = 0; i < n; i++) {
-		struct gs_error err = {0};
-		gs_buf_clear(&out);
-		if (dump_body_as(parser, options, gs_str_of(cases[i].body), &out, &err) != GS_OK)
-			fail_msg("'%s': %u:%u: %s", cases[i].body, err.line, err.column, err.text);
-		gs_buf_char(&out, '\0');
-		assert_string_equal(out.p, cases[i].events);
-	}
+	gs_buf_init(&want, 1 << 20);
+	if (dump_body_as(parser, options, body, &out, &err) != GS_OK)
+		fail_msg("'%.*s': %u:%u: %s", GS_FMT(body), err.line, err.column, err.text);
+	gs_buf_char(&out, '\0');
+	gs_buf_printf(&want, "%s%s", events, more);
+	gs_buf_char(&want, '\0');
+	assert_string_equal(out.p, want.p);
 	gs_buf_free(&out);
+	gs_buf_free(&want);
+}
+
+static inline void check_bad_body(struct gs_expo_parser *parser, const struct gs_expo_options *options,
+    struct gs_str body, const struct bad_case *want) {
+	struct gs_error err = {0};
+	enum gs_status status = dump_body_as(parser, options, body, NULL, &err);
+	if (status != GS_EINVAL)
+		fail_msg("'%.*s' gave %s", GS_FMT(body), gs_status_name(status));
+	if (err.line != want->line || err.column != want->column)
+		fail_msg("'%.*s' failed at %u:%u, not %u:%u (%s)", GS_FMT(body), err.line, err.column, want->line,
+		    want->column, err.text);
+	assert_string_equal(err.text, want->text);
+}
+
+/* Every case with every kind of blocks that this machine has, as it stands and with more behind it. */
+
+static inline void check_good_as(const struct gs_expo_options *options, const struct good_case *cases, size_t n) {
+	bool strict = options != NULL && options->format == GS_FORMAT_OPENMETRICS;
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_buf padded;
+	gs_buf_init(&padded, 1 << 20);
+	assert_non_null(parser);
+	for (int blocks = 0; blocks <= GS_EXPO_BLOCKS_AVX2; blocks++) {
+		if (!gs_expo_use_blocks(parser, (enum gs_expo_blocks)blocks))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			struct gs_str body = gs_str_of(cases[i].body);
+			check_good_body(parser, options, body, cases[i].events, "");
+			if (pad_body(options, body, &padded))
+				check_good_body(parser, options, gs_buf_slice(&padded), cases[i].events,
+				    strict ? HELP64_EVENT : "");
+		}
+	}
+	gs_buf_free(&padded);
 	gs_expo_parser_free(parser);
 }
 
 static inline void check_bad_as(const struct gs_expo_options *options, const struct bad_case *cases, size_t n) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_buf padded;
+	gs_buf_init(&padded, 1 << 20);
 	assert_non_null(parser);
-	for (size_t i = 0; i < n; i++) {
-		struct gs_error err = {0};
-		enum gs_status status = dump_body_as(parser, options, gs_str_of(cases[i].body), NULL, &err);
-		if (status != GS_EINVAL)
-			fail_msg("'%s' gave %s", cases[i].body, gs_status_name(status));
-		if (err.line != cases[i].line || err.column != cases[i].column)
-			fail_msg("'%s' failed at %u:%u, not %u:%u (%s)", cases[i].body, err.line, err.column,
-			    cases[i].line, cases[i].column, err.text);
-		assert_string_equal(err.text, cases[i].text);
+	for (int blocks = 0; blocks <= GS_EXPO_BLOCKS_AVX2; blocks++) {
+		if (!gs_expo_use_blocks(parser, (enum gs_expo_blocks)blocks))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			struct gs_str body = gs_str_of(cases[i].body);
+			check_bad_body(parser, options, body, &cases[i]);
+			if (pad_body(options, body, &padded))
+				check_bad_body(parser, options, gs_buf_slice(&padded), &cases[i]);
+		}
 	}
+	gs_buf_free(&padded);
 	gs_expo_parser_free(parser);
 }
 

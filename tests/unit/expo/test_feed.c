@@ -30,6 +30,9 @@ static const struct body bodies[] = {
 	     "2"},
     {.text = "# UNIT a_s s\n# TYPE a_s unknown\r\n \t a_s \t { } \t 1e-300 \t -5 \t \n#\n\n# EOF"},
     {.text = "{\"my.metric\",\"label.name\"=\"x\"} 1\n# TYPE \"my.metric\" gauge\n{a=\"b\"\"m\\n\"} 1\n"},
+    {.text = "# TYPE h histogram\nh_bucket{a=\"0123456789\",le=\"1\"} 1\nh_bucket{a=\"0123456789\",le=\"+Inf\"} 2 77\n"
+	     "h_sum{a=\"0123456789\"} 1.5\nh_count{a=\"0123456789\"} 2\r\nh_count{a=\"\xc3\xa4\"} 2 # {b=\"c\"} 1\n"
+	     "h_count{a=\"0123456789\",a=\"b\"} 2\nh_count{a=\"0123456789\",b=\"c\"} 2x\n"},
     {.text = "<html>\n<body>\n\n"},
     {.text = "a{b=\"c\"d=\"e\"}1\nx 2 # {} 3"},
     {.text = "# TYPE a bogus\nb 1\nc\nd{ 1\ne 1"},
@@ -137,12 +140,18 @@ static void check_everywhere(const struct gs_expo_options *options, struct gs_st
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_buf whole;
 	gs_buf_init(&whole, EVENTS_MAX);
+	assert_true(gs_expo_use_blocks(parser, GS_EXPO_BLOCKS_NONE));
 	dump_in_pieces(parser, options, body, (struct cut){.at = body.n}, &whole);
 	gs_buf_char(&whole, '\0');
-	for (size_t at = 0; at < body.n; at++)
-		check_cut(parser, options, body, (struct cut){.at = at}, whole.p);
-	for (size_t step = 1; step < 6; step++)
-		check_cut(parser, options, body, (struct cut){.at = 0, .step = step}, whole.p);
+	for (int blocks = 0; blocks <= GS_EXPO_BLOCKS_AVX2; blocks++) {
+		if (!gs_expo_use_blocks(parser, (enum gs_expo_blocks)blocks))
+			continue;
+		for (size_t at = 0; at <= body.n; at++)
+			check_cut(parser, options, body, (struct cut){.at = at}, whole.p);
+		for (size_t step = 1; step < 6; step++)
+			check_cut(parser, options, body, (struct cut){.at = 0, .step = step}, whole.p);
+		check_cut(parser, options, body, (struct cut){.at = 0, .step = 50}, whole.p);
+	}
 	gs_buf_free(&whole);
 	gs_expo_parser_free(parser);
 }

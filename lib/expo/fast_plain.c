@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fast reader with words of eight bytes, for machines without other blocks. */
+#include "fast.h"
+
+#include "scan.h"
+
+#define BLOCK 8
+#define FAST
+#define FAST_READ gs_expo_fast_plain
+
+#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* The byte at p in the lowest bits. */
+static inline uint64_t load(const char *p) {
+	uint64_t word;
+	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* The high bit of each byte of word that is less than c, and of some that follow the first of them. c <= 0x80. */
+static inline uint64_t below(uint64_t word, uint64_t c) {
+	return (word - EACH(c)) & ~word & EACH(0x80);
+}
+
+static inline unsigned first(uint64_t high_bits) {
+	return high_bits != 0 ? (unsigned)__builtin_ctzll(high_bits) / 8 : BLOCK;
+}
+
+static inline unsigned stop_value(const char *p) {
+	uint64_t word = load(p);
+	uint64_t stops = below(word, ' ') | below(word ^ EACH('"'), 1) | below(word ^ EACH('\\'), 1);
+	return first(stops | (word & EACH(0x80)));
+}
+
+static inline unsigned stop_name(const char *p) {
+	unsigned i = 0;
+	while (i < BLOCK && (gs_expo_class[(unsigned char)p[i]] & GS_EXPO_METRIC) != 0)
+		i++;
+	return i;
+}
+
+static inline unsigned stop_word(const char *p) {
+	uint64_t word = load(p);
+	return first(below(word, ' ' + 1) | (word & EACH(0x80)));
+}
+
+static inline unsigned stop_equal(const char *p, const char *q) {
+	return first(load(p) ^ load(q));
+}
+
+#include "fast_read.h"
