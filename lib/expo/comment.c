@@ -77,8 +77,7 @@ static enum gs_status set_type(struct gs_expo_parser *parser, struct gs_str word
 	if (word.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, word.p, "expected a type after the metric name %s",
 		    gs_expo_quote(event->name).text);
-	bool known = gs_expo_type_of(word, &event->type);
-	if (!known || (parser->strict && gs_str_eq(word, GS_STR("untyped"))))
+	if (!gs_expo_type_of(word, parser->strict, &event->type))
 		return gs_expo_fail(parser, GS_EINVAL, word.p, "unknown type %s of metric %s", gs_expo_quote(word).text,
 		    gs_expo_quote(event->name).text);
 	event->kind = GS_EXPO_TYPE;

@@ -37,12 +37,20 @@ static inline FAST __m256i in_range(__m256i block, char start, char count) {
 	return _mm256_cmpeq_epi8(_mm256_min_epu8(offset, _mm256_set1_epi8((char)(count - 1))), offset);
 }
 
-static inline FAST unsigned stop_name(const char *p) {
+/* The first byte that is no letter, no '_' and none of the count that begin with '0'. */
+static inline FAST unsigned stop_name_of(const char *p, char count) {
 	__m256i block = load(p);
 	__m256i letter = in_range(_mm256_or_si256(block, _mm256_set1_epi8(0x20)), 'a', 26);
-	__m256i digit = in_range(block, '0', 11); /* ':' follows '9' */
-	__m256i name = _mm256_or_si256(_mm256_or_si256(letter, digit), equal(block, '_'));
+	__m256i name = _mm256_or_si256(_mm256_or_si256(letter, in_range(block, '0', count)), equal(block, '_'));
 	return _tzcnt_u32(~(unsigned)_mm256_movemask_epi8(name));
+}
+
+static inline FAST unsigned stop_name(const char *p) {
+	return stop_name_of(p, 11); /* ':' follows '9' */
+}
+
+static inline FAST unsigned stop_label(const char *p) {
+	return stop_name_of(p, 10);
 }
 
 static inline FAST unsigned stop_word(const char *p) {

@@ -42,6 +42,13 @@ static inline unsigned stop_name(const char *p) {
 	return i;
 }
 
+static inline unsigned stop_label(const char *p) {
+	unsigned i = 0;
+	while (i < BLOCK && (gs_expo_class[(unsigned char)p[i]] & GS_EXPO_LABEL) != 0)
+		i++;
+	return i;
+}
+
 static inline unsigned stop_word(const char *p) {
 	uint64_t word = load(p);
 	return first(below(word, ' ' + 1) | (word & EACH(0x80)));

@@ -6,6 +6,7 @@
  *   FAST_READ          the name of the reader
  *   stop_value(p)      index of the first byte of the block at p that is '"', '\\', below ' ' or not ASCII; BLOCK if there is none
  *   stop_name(p)       of the first that cannot stand in a metric name
+ *   stop_label(p)      of the first that cannot stand in a label name
  *   stop_word(p)       of the first that is ' ' or below or not ASCII
  *   stop_equal(p, q)   of the first that differs from the block at q
  */
@@ -37,11 +38,12 @@ static inline FAST bool go_to(struct reader *r, unsigned (*stop)(const char *p))
 /* How many of the n bytes at p are those at q, which stand before them. */
 static inline FAST size_t count_equal(const char *p, const char *q, size_t n, const char *safe) {
 	size_t at = 0;
-	while (at < n && p + at <= safe) {
+	for (; at < n && p + at <= safe; at += BLOCK) {
 		unsigned same = stop_equal(p + at, q + at);
-		at += same;
-		if (same != BLOCK)
+		if (same != BLOCK) {
+			at += same; /* only here, so that the blocks do not wait for each other */
 			break;
+		}
 	}
 	return at < n ? at : n;
 }
@@ -69,22 +71,22 @@ static inline FAST void reuse_labels(struct reader *r, const char *open) {
 }
 
 /* The name of the next label, unlike that of the braces before. */
-static bool read_new_name(struct reader *r, const char *open, struct gs_expo_place *place) {
+static inline FAST bool read_new_name(struct reader *r, const char *open, struct gs_expo_place *place) {
 	const struct gs_expo_place *places = r->parser->braces.places;
-	const char *p = r->p;
-	if (r->nlabels == GS_LIMIT_LABELS || (gs_expo_class[(unsigned char)*p] & GS_EXPO_LABEL_FIRST) == 0)
+	const char *start = r->p;
+	if (r->nlabels == GS_LIMIT_LABELS || start > r->safe ||
+	    (gs_expo_class[(unsigned char)*start] & GS_EXPO_LABEL_FIRST) == 0 || !go_to(r, stop_label))
 		return false;
-	p = gs_expo_skip_class(p + 1, r->safe, GS_EXPO_LABEL);
-	struct gs_str name = gs_expo_between(r->p, p);
-	if (p >= r->safe || p[0] != '=' || p[1] != '"' || name.n > GS_LIMIT_NAME || gs_str_eq(name, GS_STR("__name__")))
+	struct gs_str name = gs_expo_between(start, r->p);
+	if (r->p[0] != '=' || r->p[1] != '"' || name.n > GS_LIMIT_NAME || gs_str_eq(name, GS_STR("__name__")))
 		return false;
 	for (size_t i = 0; i < r->nlabels; i++) {
-		if (places[i].name_n == name.n && memcmp(open + places[i].name, name.p, name.n) == 0)
+		if (places[i].name_n == name.n && memcmp(open + places[i].name, start, name.n) == 0)
 			return false;
 	}
-	place->name = (uint32_t)(name.p - open);
+	place->name = (uint32_t)(start - open);
 	place->name_n = (uint32_t)name.n;
-	r->p = p + 2;
+	r->p += 2;
 	return true;
 }
 
@@ -168,7 +170,16 @@ static inline const char *find_end(const struct reader *r, const char *p, const 
 	return lf[-1] == '\r' ? lf - 1 : lf;
 }
 
-static inline FAST bool read_line(struct reader *r, struct gs_expo_event *event) {
+/* Make the line that ends at end the current one. */
+static inline void take_line(struct gs_expo_parser *parser, const char *end, const char *next) {
+	parser->line++;
+	parser->line_start = parser->next;
+	parser->bounds.end = end;
+	parser->next = next;
+	parser->scratch_used = 0;
+}
+
+static inline FAST bool read_sample(struct reader *r, struct gs_expo_event *event) {
 	struct gs_expo_parser *parser = r->parser;
 	const char *start = r->p, *next;
 	struct gs_str name, series;
@@ -181,10 +192,7 @@ static inline FAST bool read_line(struct reader *r, struct gs_expo_event *event)
 	const char *end = find_end(r, r->p, &next);
 	if (end == NULL || end - start > GS_LIMIT_LINE || (parser->strict && *end == '\r'))
 		return false;
-	parser->line++;
-	parser->line_start = start;
-	parser->bounds.end = end;
-	parser->next = next;
+	take_line(parser, end, next);
 	*event = (struct gs_expo_event){
 	    .kind = GS_EXPO_SAMPLE,
 	    .line = parser->line,
@@ -194,6 +202,52 @@ static inline FAST bool read_line(struct reader *r, struct gs_expo_event *event)
 	    .series = series,
 	    .value = value,
 	};
+	parser->samples++;
+	return true;
+}
+
+/* The text of HELP to the end of the line, if it is ASCII without escapes. */
+static inline FAST bool read_help(struct reader *r, struct gs_str *ret_text) {
+	const char *start = r->p;
+	bool more = go_to(r, stop_value);
+	while (more && *r->p == '"' && !r->parser->strict) {
+		r->p++;
+		more = go_to(r, stop_value);
+	}
+	*ret_text = gs_expo_between(start, r->p);
+	return more && *r->p == '\n' && ret_text->n <= GS_LIMIT_LABEL_VALUE;
+}
+
+static inline FAST bool read_type(struct reader *r, enum gs_expo_type *ret_type) {
+	const char *start = r->p;
+	return go_to(r, stop_word) && *r->p == '\n' &&
+	       gs_expo_type_of(gs_expo_between(start, r->p), r->parser->strict, ret_type);
+}
+
+/* "# HELP name text" or "# TYPE name type". */
+static inline FAST bool read_comment(struct reader *r, struct gs_expo_event *event) {
+	struct gs_expo_parser *parser = r->parser;
+	struct gs_str text = {0};
+	enum gs_expo_type type = GS_TYPE_UNTYPED;
+	bool help = memcmp(r->p, "# HELP ", 7) == 0;
+	if (!help && memcmp(r->p, "# TYPE ", 7) != 0)
+		return false;
+	const char *start = r->p + 7;
+	r->p = start;
+	if (start > r->safe || (gs_expo_class[(unsigned char)*start] & GS_EXPO_METRIC_FIRST) == 0 ||
+	    !go_to(r, stop_name) || *r->p != ' ' || r->p - start > GS_LIMIT_NAME)
+		return false;
+	struct gs_str name = gs_expo_between(start, r->p++);
+	if (help ? !read_help(r, &text) : !read_type(r, &type))
+		return false;
+	take_line(parser, r->p, r->p + 1);
+	*event = (struct gs_expo_event){
+	    .kind = help ? GS_EXPO_HELP : GS_EXPO_TYPE,
+	    .line = parser->line,
+	    .type = type,
+	    .name = name,
+	    .text = text,
+	};
 	return true;
 }
 
@@ -202,12 +256,12 @@ enum gs_status FAST FAST_READ(struct gs_expo_parser *parser, struct gs_expo_even
 	if (parser->bounds.limit - r.p < BLOCK)
 		return GS_EAGAIN;
 	r.safe = parser->bounds.limit - BLOCK;
-	if (!read_line(&r, event)) {
+	if (*r.p == '#')
+		return read_comment(&r, event) ? GS_OK : GS_EAGAIN;
+	if (!read_sample(&r, event)) {
 		parser->braces.n = 0;
 		parser->braces.nlabels = 0;
 		return GS_EAGAIN;
 	}
-	parser->scratch_used = 0;
-	parser->samples++;
 	return r.p == parser->bounds.end ? GS_OK : gs_expo_tail(parser, event, r.p);
 }

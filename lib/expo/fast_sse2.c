@@ -26,6 +26,11 @@ static inline unsigned stop_name(const char *p) {
 	return (unsigned)__builtin_ctz(gs_expo_no_metric(p) | 1U << BLOCK);
 }
 
+static inline unsigned stop_label(const char *p) {
+	unsigned colons = (unsigned)_mm_movemask_epi8(gs_expo_equal(gs_expo_load(p), ':'));
+	return (unsigned)__builtin_ctz(gs_expo_no_metric(p) | colons | 1U << BLOCK);
+}
+
 static inline unsigned stop_word(const char *p) {
 	return first(_mm_cmplt_epi8(gs_expo_load(p), _mm_set1_epi8(' ' + 1)));
 }

@@ -116,8 +116,9 @@ GS_MUST_USE enum gs_status gs_expo_comment(struct gs_expo_parser *parser, const 
  * TYPE names. For OpenMetrics, and where options.seen is set: check the rules that go beyond one line. Called for every event, once for the end. */
 GS_MUST_USE enum gs_status gs_expo_classify(struct gs_expo_parser *parser, struct gs_expo_event *event);
 
-/** gs_expo_type_of(word, ret_type): The type that ${word} of a TYPE line names; false if there is none. */
-bool gs_expo_type_of(struct gs_str word, enum gs_expo_type *ret_type);
+/** gs_expo_type_of(word, strict, ret_type): The type that ${word} of a TYPE line names; false if there is none, or none in OpenMetrics if
+ * ${strict}. */
+bool gs_expo_type_of(struct gs_str word, bool strict, enum gs_expo_type *ret_type);
 
 static inline struct gs_str gs_expo_between(const char *p, const char *end) {
 	return gs_str_make(p, (size_t)(end - p));

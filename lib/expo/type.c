@@ -18,6 +18,7 @@ static const struct {
     {GS_STR_INIT("gaugehistogram"), GS_TYPE_GAUGEHISTOGRAM},
 };
 
+#define UNTYPED 4 /* the place of a word that OpenMetrics has not */
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
 const char *gs_expo_type_name(enum gs_expo_type type) {
@@ -28,11 +29,11 @@ const char *gs_expo_type_name(enum gs_expo_type type) {
 	return "untyped";
 }
 
-bool gs_expo_type_of(struct gs_str word, enum gs_expo_type *ret_type) {
+bool gs_expo_type_of(struct gs_str word, bool strict, enum gs_expo_type *ret_type) {
 	for (size_t i = 0; i < WORDS; i++) {
 		if (gs_str_eq(words[i].word, word)) {
 			*ret_type = words[i].type;
-			return true;
+			return !strict || i != UNTYPED;
 		}
 	}
 	return false;
