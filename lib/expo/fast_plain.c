@@ -2,27 +2,16 @@
 /* The fast reader with words of eight bytes, for machines without other blocks. */
 #include "fast.h"
 
+#include "number.h"
 #include "scan.h"
 
 #define BLOCK 8
 #define FAST
 #define FAST_READ gs_expo_fast_plain
 
-#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* The byte at p in the lowest bits. */
-static inline uint64_t load(const char *p) {
-	uint64_t word;
-	memcpy(&word, p, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
 /* The high bit of each byte of word that is less than c, and of some that follow the first of them. c <= 0x80. */
 static inline uint64_t below(uint64_t word, uint64_t c) {
-	return (word - EACH(c)) & ~word & EACH(0x80);
+	return (word - GS_EXPO_EACH(c)) & ~word & GS_EXPO_EACH(0x80);
 }
 
 static inline unsigned first(uint64_t high_bits) {
@@ -30,9 +19,9 @@ static inline unsigned first(uint64_t high_bits) {
 }
 
 static inline unsigned stop_value(const char *p) {
-	uint64_t word = load(p);
-	uint64_t stops = below(word, ' ') | below(word ^ EACH('"'), 1) | below(word ^ EACH('\\'), 1);
-	return first(stops | (word & EACH(0x80)));
+	uint64_t word = gs_expo_load_word(p);
+	uint64_t stops = below(word, ' ') | below(word ^ GS_EXPO_EACH('"'), 1) | below(word ^ GS_EXPO_EACH('\\'), 1);
+	return first(stops | (word & GS_EXPO_EACH(0x80)));
 }
 
 static inline unsigned stop_name(const char *p) {
@@ -50,12 +39,12 @@ static inline unsigned stop_label(const char *p) {
 }
 
 static inline unsigned stop_word(const char *p) {
-	uint64_t word = load(p);
-	return first(below(word, ' ' + 1) | (word & EACH(0x80)));
+	uint64_t word = gs_expo_load_word(p);
+	return first(below(word, ' ' + 1) | (word & GS_EXPO_EACH(0x80)));
 }
 
 static inline unsigned stop_equal(const char *p, const char *q) {
-	return first(load(p) ^ load(q));
+	return first(gs_expo_load_word(p) ^ gs_expo_load_word(q));
 }
 
 #include "fast_read.h"

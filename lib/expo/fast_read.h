@@ -156,6 +156,14 @@ static inline FAST bool read_series(struct reader *r, struct gs_str *ret_name, s
 	return r->p < r->safe && *r->p++ == ' ';
 }
 
+static inline FAST bool read_number(struct reader *r, double *ret) {
+	const char *start = r->p;
+	if (!go_to(r, stop_word) || r->p == start)
+		return false;
+	struct gs_str text = gs_expo_between(start, r->p);
+	return (text.n <= 8 && gs_expo_parse_short(text, ret)) || gs_expo_parse_number(text, ret);
+}
+
 /* Where the line ends whose value ends at p: there, or where the end is found for what follows the value. NULL if the value does not
  * end there, or the line not in the window. */
 static inline const char *find_end(const struct reader *r, const char *p, const char **ret_next) {
@@ -186,8 +194,7 @@ static inline FAST bool read_sample(struct reader *r, struct gs_expo_event *even
 	double value;
 	if (!read_series(r, &name, &series))
 		return false;
-	const char *word = r->p;
-	if (!go_to(r, stop_word) || r->p == word || !gs_expo_parse_number(gs_expo_between(word, r->p), &value))
+	if (!read_number(r, &value))
 		return false;
 	const char *end = find_end(r, r->p, &next);
 	if (end == NULL || end - start > GS_LIMIT_LINE || (parser->strict && *end == '\r'))

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../../../lib/expo/number.h"
 #include "dump.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -98,12 +99,59 @@ static void test_strict_bad(void **state) {
 	check_bad_as(&openmetrics, strict_bad, COUNT(strict_bad));
 }
 
+/* text, with junk behind it that must not matter, read both ways. */
+static void check_short(const char *text, size_t n) {
+	char room[16];
+	double got = -1, want = -1;
+	memset(room, '7', sizeof(room));
+	memcpy(room, text, n);
+	bool is_short = gs_expo_parse_short(gs_str_make(room, n), &got);
+	bool plain = strspn(text, "0123456789.") >= n;
+	bool valid = gs_num_parse_double(gs_str_make(text, n), &want) == GS_OK;
+	if (is_short != (plain && valid) || (is_short && got != want))
+		fail_msg("'%.*s' gave %d %.17g, not %d %.17g", (int)n, text, is_short, got, valid, want);
+}
+
+static void test_short_numbers(void **state) {
+	(void)state;
+	static const char bytes[] = "0123456789..";
+	uint32_t seed = 1;
+	for (int round = 0; round < 200000; round++) {
+		char text[9] = "";
+		size_t n = 1 + (size_t)round % 8;
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525 + 1013904223;
+			text[i] = bytes[(seed >> 16) % (sizeof(bytes) - 1)];
+		}
+		check_short(text, n);
+	}
+}
+
+static void test_every_byte_in_a_short_number(void **state) {
+	(void)state;
+	static const char *const numbers[] = {
+	    "1", "12345678", "1.5", ".5", "5.", "0.25", "1234.678", "1234567.", ".2345678"};
+	for (size_t k = 0; k < COUNT(numbers); k++) {
+		size_t n = strlen(numbers[k]);
+		for (size_t i = 0; i < n; i++) {
+			for (int c = 1; c < 256; c++) {
+				char text[9] = "";
+				memcpy(text, numbers[k], n);
+				text[i] = (char)c;
+				check_short(text, n);
+			}
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_strict_good),
 	    cmocka_unit_test(test_strict_bad),
+	    cmocka_unit_test(test_short_numbers),
+	    cmocka_unit_test(test_every_byte_in_a_short_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
