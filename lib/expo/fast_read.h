@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fast reader (fast.h). Included once by each source that defines, for its kind of blocks:
+ * The fast reader (fast.h). Included once by each source that defines, for its kind of blocks (else those of words.h are taken):
  *   BLOCK              bytes in a block
  *   FAST               attributes of its functions
  *   FAST_READ          the name of the reader
@@ -10,6 +10,10 @@
  *   stop_word(p)       of the first that is ' ' or below or not ASCII
  *   stop_equal(p, q)   of the first that differs from the block at q
  */
+#ifndef BLOCK
+#include "words.h"
+#endif
+
 #include "number.h"
 #include "parser.h"
 

@@ -110,8 +110,7 @@ static const char *const lines[] = {
     "http_count{instance=\"app-01.example.com:9100\",job=\"api\",method=\"GET\"} 13\n",
     "http_count{job=\"\",instance=\"\",method=\"\"} 13\n",
     "http_count{job=\"a\\\"i\",instance=\"\\n\",method=\"GET\"} 13\n",
-    "http_count{job=\"\xc3\xa4\xe2\x82\xac\",instance=\"app-01.example.com:9100\xc3\xa4\",method="
-    "\"\xf0\x9f\x98\x80GET\"} 13\n",
+    "http_count{job=\"\xc3\xa4\xe2\x82\xac\",instance=\"app-01.example\xc3\xa4\",method=\"\xf0\x9f\x98\x80GET\"} 13\n",
     "http_count{job=\"\xc3\",instance=\"app\",method=\"GET\"} 13\n",
     "http_count{} 13\n",
     "http_count 13\n",
