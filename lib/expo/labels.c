@@ -165,7 +165,7 @@ static enum gs_status set_metric_name(
 static enum gs_status read_quoted_item(
     struct gs_expo_parser *parser, struct gs_expo_label_set *set, const char **p, bool *ret_is_label) {
 	const char *start = *p, *end = parser->bounds.end;
-	struct gs_str name;
+	struct gs_str name = {0};
 	enum gs_status status = gs_expo_quoted_name(parser, p, &name);
 	if (status != GS_OK)
 		return status;

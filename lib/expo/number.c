@@ -37,7 +37,7 @@ static bool to_milliseconds(double seconds, int64_t *ret_ms) {
 enum gs_status gs_expo_seconds(
     struct gs_expo_parser *parser, const char *what, struct gs_str metric, const char **p, int64_t *ret_ms) {
 	const char *start = *p;
-	double seconds;
+	double seconds = 0;
 	enum gs_status status = gs_expo_number(parser, what, metric, p, &seconds);
 	if (status != GS_OK)
 		return status;
