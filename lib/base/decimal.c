@@ -1,83 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The shortest decimal of a double after R. Giulietti, "The Schubfach way to render doubles" (2020). With 128 bits of a power of ten, the
- * double and the ends of the interval that rounds to it are scaled so that the interval is between 1 and 10 long: then at
+ * double and the interval that rounds to it are scaled so that the interval is between 1 and 10 long: then at
  * most one multiple of ten is in it, and else the answer is one of the two integers around the double.
+ *
+ * There are two ways to it. The quick one scales only the double and takes the length of its interval from the power itself; both are a little
+ * wrong, by a bound that is known, and what is nearer to a border than that goes the exact way, which scales the ends of the interval as well.
  */
 #include "decimal.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
-__extension__ typedef unsigned __int128 wide;
+#include "power10.h"
 
-#define POWER_MIN (-292)
-#define POWER_MAX 324
-#define LIMBS 20 /* 10^324 has 17 of them; 2^1279 / 10^292 has 310 bits left */
+#define HIDDEN (UINT64_C(1) << 52)
+#define DIGITS_17 UINT64_C(10000000000000000) /* the smallest number of 17 digits */
 
-/* powers[k - POWER_MIN]: 10^k in [2^127, 2^128) times a power of two, rounded up. */
-static wide powers[POWER_MAX - POWER_MIN + 1];
-static pthread_once_t powers_once = PTHREAD_ONCE_INIT;
-
-/* A large integer, lowest limb first. */
-struct big {
-	uint64_t limb[LIMBS];
-};
-
-static void times_10(struct big *b) {
-	wide carry = 0;
-	for (size_t i = 0; i < LIMBS; i++) {
-		carry += (wide)b->limb[i] * 10;
-		b->limb[i] = (uint64_t)carry;
-		carry >>= 64;
-	}
-}
-
-static void over_10(struct big *b) {
-	wide rest = 0;
-	for (size_t i = LIMBS; i-- > 0;) {
-		rest = rest << 64 | b->limb[i];
-		b->limb[i] = (uint64_t)(rest / 10);
-		rest %= 10;
-	}
-}
-
-/* The highest 128 bits that are not zero, rounded up where exact is false or a lower bit is set. */
-static wide top_bits(const struct big *b, bool exact) {
-	size_t top = LIMBS - 1;
-	while (b->limb[top] == 0)
-		top--;
-	uint64_t part[3] = {0}; /* highest first */
-	for (size_t i = 0; i < 3 && i <= top; i++)
-		part[i] = b->limb[top - i];
-	for (size_t i = 3; i <= top; i++)
-		exact = exact && b->limb[top - i] == 0;
-	int shift = __builtin_clzll(part[0]);
-	wide bits = (wide)part[0] << 64 | part[1];
-	uint64_t below = part[2];
-	if (shift != 0) {
-		bits = bits << shift | part[2] >> (64 - shift);
-		below = part[2] << shift;
-	}
-	return bits + (below != 0 || !exact);
-}
-
-static void make_powers(void) {
-	struct big b = {.limb = {1}};
-	for (int k = 0; k <= POWER_MAX; k++) {
-		powers[k - POWER_MIN] = top_bits(&b, true);
-		times_10(&b);
-	}
-	memset(&b, 0, sizeof(b));
-	b.limb[LIMBS - 1] = UINT64_C(1) << 63;
-	for (int k = -1; k >= POWER_MIN; k--) {
-		over_10(&b);
-		powers[k - POWER_MIN] = top_bits(&b, false); /* no negative power of ten is a binary fraction */
-	}
-}
-
-/* floor(log10(2^e)), floor(log10(3/4 * 2^e)) and floor(log2(10^e)), exact for all exponents of doubles. */
+/* floor(log10(2^e)) and floor(log10(3/4 * 2^e)), exact for all exponents of doubles. */
 static int log10_pow2(int e) {
 	return (e * 1262611) >> 22;
 }
@@ -86,14 +26,15 @@ static int log10_pow2_three_quarters(int e) {
 	return (e * 1262611 - 524031) >> 22;
 }
 
-static int log2_pow10(int e) {
-	return (e * 1741647) >> 19;
+/* 10^k rounded up, as both ways want it. */
+static gs_uint128 power_above(int k) {
+	return gs_power10(k) + !gs_power10_exact(k);
 }
 
 /* power * m / 2^128; the lowest bit also says that something was cut off. */
-static uint64_t scale_to_odd(wide power, uint64_t m) {
-	wide low = (wide)(uint64_t)power * m;
-	wide high = (power >> 64) * m + (low >> 64);
+static uint64_t scale_to_odd(gs_uint128 power, uint64_t m) {
+	gs_uint128 low = (gs_uint128)(uint64_t)power * m;
+	gs_uint128 high = (power >> 64) * m + (low >> 64);
 	return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
@@ -108,8 +49,8 @@ struct interval {
 /* near: the double below is only half as far away as the one above. */
 static struct interval scale(uint64_t c, int q, bool near) {
 	int k = near ? log10_pow2_three_quarters(q) : log10_pow2(q);
-	int shift = q + log2_pow10(-k) + 1;
-	wide power = powers[-k - POWER_MIN];
+	int shift = q + gs_power10_log2(-k) + 1;
+	gs_uint128 power = power_above(-k);
 	uint64_t odd = c % 2; /* ties go to even: the ends belong to even c only */
 	return (struct interval){
 	    .low = scale_to_odd(power, (4 * c - 2 + near) << shift) + odd,
@@ -136,18 +77,53 @@ static struct gs_decimal pick(struct interval v) {
 	return (struct gs_decimal){.digits = s + up, .exponent = v.k};
 }
 
-struct gs_decimal gs_decimal_shortest(double v) {
-	uint64_t bits;
-	pthread_once(&powers_once, make_powers);
-	memcpy(&bits, &v, sizeof(bits));
-	uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-	int exponent = (int)(bits >> 52 & 0x7ff);
-	uint64_t c = exponent != 0 ? fraction | UINT64_C(1) << 52 : fraction;
-	int q = (exponent != 0 ? exponent : 1) - 1075;
-	struct gs_decimal d = pick(scale(c, q, fraction == 0 && exponent > 1));
-	while (d.digits % 10 == 0 && d.digits != 0) {
-		d.digits /= 10;
-		d.exponent++;
+static __attribute__((noinline)) struct gs_decimal shortest_exactly(uint64_t c, int q, bool near) {
+	struct gs_decimal d = pick(scale(c, q, near));
+	while (d.digits < DIGITS_17) {
+		d.digits *= 10;
+		d.exponent--;
 	}
 	return d;
+}
+
+/* Whether a and b are nearer to each other than what both may be wrong by together. */
+static inline bool is_near(uint64_t a, uint64_t b) {
+	return a - b + 1 <= 2;
+}
+
+/*
+ * c * 2^q with all 53 bits and an interval as long below as above. In units of 2^-60, the scaled double is at most 1 + 1/16 too small, half the
+ * length of its interval less than 1, and neither ever too large by more than 2^-60 of a unit. False: too near to a border to say.
+ */
+static inline bool shortest_quickly(uint64_t c, int q, struct gs_decimal *ret) {
+	int k = log10_pow2(q);
+	int shift = q + gs_power10_log2(-k) + 1; /* 1 to 4 */
+	gs_uint128 power = power_above(-k);
+	uint64_t m = c << shift;
+	gs_uint128 at = (power >> 64) * m + ((gs_uint128)(uint64_t)power * m >> 64);
+	uint64_t whole = (uint64_t)(at >> 64), part = (uint64_t)at;
+	uint64_t ones = whole % 10;
+	uint64_t over_ten = ones << 60 | part >> 4;
+	uint64_t to_next_ten = (UINT64_C(10) << 60) - over_ten;
+	uint64_t half = (uint64_t)(power >> 64) >> (5 - shift);
+	uint64_t digits = whole + (part >> 63);
+	digits = over_ten < half ? whole - ones : digits;
+	digits = to_next_ten < half ? whole - ones + 10 : digits;
+	bool small = digits < DIGITS_17; /* 16 digits: 2^52 is the smallest c */
+	*ret = (struct gs_decimal){.digits = small ? digits * 10 : digits, .exponent = k - small};
+	return !is_near(over_ten, half) && !is_near(to_next_ten, half) && !is_near(part, UINT64_C(1) << 63);
+}
+
+struct gs_decimal gs_decimal_shortest(double v) {
+	uint64_t bits;
+	struct gs_decimal d;
+	memcpy(&bits, &v, sizeof(bits));
+	uint64_t fraction = bits & (HIDDEN - 1);
+	int exponent = (int)(bits >> 52 & 0x7ff);
+	if (__builtin_expect(exponent != 0 && fraction != 0, 1) &&
+	    shortest_quickly(fraction | HIDDEN, exponent - 1075, &d))
+		return d;
+	if (exponent == 0)
+		return shortest_exactly(fraction, 1 - 1075, false);
+	return shortest_exactly(fraction | HIDDEN, exponent - 1075, fraction == 0 && exponent > 1);
 }

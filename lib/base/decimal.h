@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* For num.c only. digits * 10^exponent; digits do not end in 0 unless they are 0. */
+/* For num_print.c only. digits * 10^exponent. */
 struct gs_decimal {
-	uint64_t digits; /* at most 17 of them */
+	uint64_t digits; /* 17 of them, the first not 0; what is not needed is 0 at the end */
 	int exponent;
 };
 
