@@ -12,6 +12,7 @@
 
 #include "power10.h"
 
+#define DIGITS_MAX 19 /* as many fit in 64 bits */
 #define HIDDEN (UINT64_C(1) << 52)
 #define BIAS 1075 /* a double of exponent bits e > 0 is a multiple of 2^(e - BIAS) */
 #define INFINITE (UINT64_C(2047) << 52)
@@ -22,6 +23,15 @@
  * and -x below 512 + 343. Both are below 2^2100, and their shift makes them no longer than the longer one and 64 bits.
  */
 #define LIMBS 40
+
+struct decimal {
+	uint64_t m; /* the first 19 digits that count, or all of them */
+	int exponent; /* of m */
+	bool more; /* digits that are not all 0 follow those in m */
+	const char *digits; /* the text */
+	const char *end;
+	int last_exponent; /* of the last digit in the text */
+};
 
 struct big {
 	size_t n; /* limbs in use, the lowest first, the highest not 0 */
@@ -80,7 +90,7 @@ static int big_compare(const struct big *a, const struct big *b) {
 }
 
 /* The digits of d before, at or behind the middle between the double of these bits and the next: < 0, 0, > 0. */
-static int compare_with_middle(const struct gs_binary_decimal *d, uint64_t bits) {
+static int compare_with_middle(const struct decimal *d, uint64_t bits) {
 	struct big number = {.n = 0}, middle = {.n = 0};
 	int exponent = (int)(bits >> 52);
 	uint64_t m = exponent == 0 ? bits : (bits & (HIDDEN - 1)) | HIDDEN;
@@ -169,7 +179,32 @@ static struct bounds scale(uint64_t m, int exponent) {
 	return b;
 }
 
-double gs_binary_of_decimal(const struct gs_binary_decimal *d) {
+/* m may have overflowed: without the zeros in front, take the first 19 digits. */
+static void take_first_digits(struct decimal *d) {
+	const char *p = d->digits;
+	while (p < d->end && (*p == '0' || *p == '.'))
+		p++;
+	bool point = memchr(p, '.', (size_t)(d->end - p)) != NULL;
+	int over = (int)(d->end - p) - point - DIGITS_MAX;
+	if (over <= 0)
+		return;
+	d->m = 0;
+	d->exponent += over;
+	for (int taken = 0; taken < DIGITS_MAX; p++) {
+		if (*p == '.')
+			continue;
+		d->m = d->m * 10 + (uint64_t)(*p - '0');
+		taken++;
+	}
+	for (; p < d->end; p++)
+		d->more = d->more || (*p != '0' && *p != '.');
+}
+
+static __attribute__((noinline)) double round_hard(struct decimal *d) {
+	if (d->end - d->digits > DIGITS_MAX)
+		take_first_digits(d);
+	if (d->m == 0)
+		return 0;
 	struct bounds b = scale(d->m, d->exponent);
 	if (d->more)
 		b.high = scale(d->m + 1, d->exponent).high;
@@ -178,4 +213,14 @@ double gs_binary_of_decimal(const struct gs_binary_decimal *d) {
 	assert(b.high == b.low + 1);
 	int order = compare_with_middle(d, b.low);
 	return double_of(b.low + (order > 0 || (order == 0 && b.low % 2 != 0)));
+}
+
+double gs_binary_of_decimal(uint64_t m, int exponent, const char *digits, const char *end) {
+	if (end - digits <= DIGITS_MAX && m != 0) {
+		struct bounds b = scale(m, exponent);
+		if (b.low == b.high)
+			return double_of(b.low);
+	}
+	struct decimal d = {.m = m, .exponent = exponent, .digits = digits, .end = end, .last_exponent = exponent};
+	return round_hard(&d);
 }

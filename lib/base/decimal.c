@@ -15,6 +15,7 @@
 #include "power10.h"
 
 #define HIDDEN (UINT64_C(1) << 52)
+#define BIAS 1075 /* a double of exponent bits e > 0 is a multiple of 2^(e - BIAS) */
 #define DIGITS_17 UINT64_C(10000000000000000) /* the smallest number of 17 digits */
 
 /* floor(log10(2^e)) and floor(log10(3/4 * 2^e)), exact for all exponents of doubles. */
@@ -24,11 +25,6 @@ static int log10_pow2(int e) {
 
 static int log10_pow2_three_quarters(int e) {
 	return (e * 1262611 - 524031) >> 22;
-}
-
-/* 10^k rounded up, as both ways want it. */
-static gs_uint128 power_above(int k) {
-	return gs_power10(k) + !gs_power10_exact(k);
 }
 
 /* power * m / 2^128; the lowest bit also says that something was cut off. */
@@ -50,7 +46,7 @@ struct interval {
 static struct interval scale(uint64_t c, int q, bool near) {
 	int k = near ? log10_pow2_three_quarters(q) : log10_pow2(q);
 	int shift = q + gs_power10_log2(-k) + 1;
-	gs_uint128 power = power_above(-k);
+	gs_uint128 power = gs_power10(-k) + !gs_power10_exact(-k); /* rounded up */
 	uint64_t odd = c % 2; /* ties go to even: the ends belong to even c only */
 	return (struct interval){
 	    .low = scale_to_odd(power, (4 * c - 2 + near) << shift) + odd,
@@ -77,8 +73,12 @@ static struct gs_decimal pick(struct interval v) {
 	return (struct gs_decimal){.digits = s + up, .exponent = v.k};
 }
 
-static __attribute__((noinline)) struct gs_decimal shortest_exactly(uint64_t c, int q, bool near) {
-	struct gs_decimal d = pick(scale(c, q, near));
+static __attribute__((noinline)) struct gs_decimal shortest_exactly(uint64_t bits) {
+	uint64_t fraction = bits & (HIDDEN - 1);
+	int exponent = (int)(bits >> 52);
+	bool subnormal = exponent == 0;
+	bool near = fraction == 0 && exponent > 1;
+	struct gs_decimal d = pick(scale(subnormal ? fraction : fraction | HIDDEN, exponent + subnormal - BIAS, near));
 	while (d.digits < DIGITS_17) {
 		d.digits *= 10;
 		d.exponent--;
@@ -87,43 +87,38 @@ static __attribute__((noinline)) struct gs_decimal shortest_exactly(uint64_t c, 
 }
 
 /* Whether a and b are nearer to each other than what both may be wrong by together. */
-static inline bool is_near(uint64_t a, uint64_t b) {
+static inline bool is_close(uint64_t a, uint64_t b) {
 	return a - b + 1 <= 2;
 }
 
 /*
- * c * 2^q with all 53 bits and an interval as long below as above. In units of 2^-60, the scaled double is at most 1 + 1/16 too small, half the
- * length of its interval less than 1, and neither ever too large by more than 2^-60 of a unit. False: too near to a border to say.
+ * The quick way is for doubles with all 53 bits and an interval as long below as above. What it compares, in units of 2^-60, was only cut
+ * off: the scaled double is less than 1 + 1/8 too small, half the length of its interval also.
  */
-static inline bool shortest_quickly(uint64_t c, int q, struct gs_decimal *ret) {
-	int k = log10_pow2(q);
-	int shift = q + gs_power10_log2(-k) + 1; /* 1 to 4 */
-	gs_uint128 power = power_above(-k);
-	uint64_t m = c << shift;
-	gs_uint128 at = (power >> 64) * m + ((gs_uint128)(uint64_t)power * m >> 64);
-	uint64_t whole = (uint64_t)(at >> 64), part = (uint64_t)at;
-	uint64_t ones = whole % 10;
-	uint64_t over_ten = ones << 60 | part >> 4;
-	uint64_t to_next_ten = (UINT64_C(10) << 60) - over_ten;
-	uint64_t half = (uint64_t)(power >> 64) >> (5 - shift);
-	uint64_t digits = whole + (part >> 63);
-	digits = over_ten < half ? whole - ones : digits;
-	digits = to_next_ten < half ? whole - ones + 10 : digits;
-	bool small = digits < DIGITS_17; /* 16 digits: 2^52 is the smallest c */
-	*ret = (struct gs_decimal){.digits = small ? digits * 10 : digits, .exponent = k - small};
-	return !is_near(over_ten, half) && !is_near(to_next_ten, half) && !is_near(part, UINT64_C(1) << 63);
-}
-
 struct gs_decimal gs_decimal_shortest(double v) {
 	uint64_t bits;
-	struct gs_decimal d;
 	memcpy(&bits, &v, sizeof(bits));
 	uint64_t fraction = bits & (HIDDEN - 1);
-	int exponent = (int)(bits >> 52 & 0x7ff);
-	if (__builtin_expect(exponent != 0 && fraction != 0, 1) &&
-	    shortest_quickly(fraction | HIDDEN, exponent - 1075, &d))
-		return d;
-	if (exponent == 0)
-		return shortest_exactly(fraction, 1 - 1075, false);
-	return shortest_exactly(fraction | HIDDEN, exponent - 1075, fraction == 0 && exponent > 1);
+	int exponent = (int)(bits >> 52);
+	if (exponent == 0 || fraction == 0 || !gs_power10_is_ready())
+		return shortest_exactly(bits);
+	int q = exponent - BIAS;
+	int k = log10_pow2(q);
+	int shift = q + gs_power10_log2(-k) + 1; /* 1 to 4 */
+	gs_uint128 power = gs_power10_table[-k - GS_POWER10_MIN];
+	uint64_t c = (fraction | HIDDEN) << shift;
+	gs_uint128 at = (power >> 64) * c + ((gs_uint128)(uint64_t)power * c >> 64);
+	uint64_t whole = (uint64_t)(at >> 64), part = (uint64_t)at;
+	uint64_t tens = whole / 10 * 10;
+	uint64_t over_ten = (whole - tens) << 60 | part >> 4;
+	uint64_t to_next_ten = (UINT64_C(10) << 60) - over_ten;
+	uint64_t half = (uint64_t)(power >> 64) >> (5 - shift);
+	if (is_close(over_ten, half) || is_close(to_next_ten, half) || is_close(part, UINT64_C(1) << 63))
+		return shortest_exactly(bits);
+	uint64_t digits = whole + (part >> 63);
+	digits = over_ten < half ? tens : digits;
+	digits = to_next_ten < half ? tens + 10 : digits;
+	/* 16 or 17 digits, as 2^52 is the smallest c. Which cannot be predicted: no branch. */
+	unsigned small = digits < DIGITS_17;
+	return (struct gs_decimal){.digits = digits * (1 + 9 * small), .exponent = k - (int)small};
 }

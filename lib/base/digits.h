@@ -57,18 +57,22 @@ static inline uint64_t gs_digits_value(uint64_t x) {
 	return (uint32_t)(x * 10000 + (x >> 32));
 }
 
-/* The value of the first count (1 to 8) bytes of a loaded word, all of them digits. */
+/* The value of the first count (0 to 7) bytes of a loaded word, all of them digits. */
 static inline uint64_t gs_digits_value_of(uint64_t word, unsigned count) {
-	return gs_digits_value((word ^ GS_DIGITS_ZEROS) << (64 - 8 * count));
+	return gs_digits_value((word ^ GS_DIGITS_ZEROS) << (56 - 8 * count) << 8);
 }
 
-/* The way back: v < 10^8 as eight bytes of 0 to 9. The multiplications are divisions by 100 and 10, exact in this range. */
+/*
+ * The way back: v < 10^8 as eight bytes of 0 to 9, halved in each step: the upper half of the digits, got by a multiplication that is an exact
+ * division in this range, stays, and the rest, which is x - upper * 10^n, goes above it.
+ */
 static inline uint64_t gs_digits_of(uint64_t v) {
-	uint64_t x = v / 10000 | v % 10000 << 32;
-	uint64_t high = (x * 5243 >> 19) & UINT64_C(0x0000007f0000007f);
-	x = high | (x - high * 100) << 16;
-	high = (x * 103 >> 10) & UINT64_C(0x000f000f000f000f);
-	return high | (x - high * 10) << 8;
+	uint64_t upper = v * 109951163 >> 40; /* / 10000 */
+	uint64_t x = (v << 32) - upper * ((UINT64_C(10000) << 32) - 1);
+	upper = (x * 5243 >> 19) & UINT64_C(0x0000007f0000007f); /* / 100 */
+	x = (x << 16) - upper * ((UINT64_C(100) << 16) - 1);
+	upper = (x * 103 >> 10) & UINT64_C(0x000f000f000f000f); /* / 10 */
+	return (x << 8) - upper * ((UINT64_C(10) << 8) - 1);
 }
 
 /* Write v without leading zeros and return how many digits it has; up to 8, 16 or 20 bytes may be overwritten. */

@@ -9,12 +9,15 @@
 #define EXACT_INTEGER (UINT64_C(1) << 53)
 #define POW10_EXACT 22 /* the largest power of ten that a double holds exactly */
 #define DIGITS_EXACT 19 /* as many fit in 64 bits */
+#define ROOM 16 /* bytes from which on it pays to try without a look at the end */
 #define EXPONENT_ENOUGH 100000 /* with 512 digits of any kind this is as good as any larger exponent */
 
 static const double pow10_double[POW10_EXACT + 1] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
     1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 static const uint32_t pow10_integer[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static char lower(char c) {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
@@ -24,13 +27,16 @@ static bool is_digit(char c) {
 	return c >= '0' && c <= '9';
 }
 
-/* What stands at p behind the digits, added to *m: modulo 2^64, where they are many. */
-static inline const char *read_digits(const char *p, const char *end, uint64_t *m) {
+/*
+ * The digits at p, added to *m (modulo 2^64, where they are many); returned is what is behind them. With room (a constant) eight bytes can be
+ * loaded without a look at the end; NULL when they no longer can.
+ */
+ALWAYS_INLINE const char *read_digits(const char *p, const char *end, bool room, uint64_t *m) {
 	for (;;) {
+		if (room && end - p < 8)
+			return NULL;
 		uint64_t word = gs_digits_load(p, end);
 		unsigned count = gs_digits_count(word);
-		if (count == 0)
-			return p;
 		if (count < 8) {
 			*m = *m * pow10_integer[count] + gs_digits_value_of(word, count);
 			return p + count;
@@ -55,67 +61,6 @@ static inline const char *read_exponent(const char *p, const char *end, int *ret
 	return at;
 }
 
-/* The text has so many digits that m may have overflowed: without the zeros in front, take the first 19. */
-static void take_first_digits(struct gs_binary_decimal *d) {
-	const char *p = d->digits;
-	while (p < d->end && (*p == '0' || *p == '.'))
-		p++;
-	bool point = memchr(p, '.', (size_t)(d->end - p)) != NULL;
-	int over = (int)(d->end - p) - point - DIGITS_EXACT;
-	if (over <= 0)
-		return;
-	d->m = 0;
-	d->exponent += over;
-	for (int taken = 0; taken < DIGITS_EXACT; p++) {
-		if (*p == '.')
-			continue;
-		d->m = d->m * 10 + (uint64_t)(*p - '0');
-		taken++;
-	}
-	for (; p < d->end; p++)
-		d->more = d->more || (*p != '0' && *p != '.');
-}
-
-/* For what is no single multiplication or division of exact doubles. */
-static __attribute__((noinline)) double convert(struct gs_binary_decimal d) {
-	if (d.end - d.digits > DIGITS_EXACT)
-		take_first_digits(&d);
-	return d.m == 0 ? 0 : gs_binary_of_decimal(&d);
-}
-
-/*
- * The decimal float without a sign at p; NULL if there is none. Where the digits and the power of ten are both exact in a double,
- * one multiplication or division of them is correctly rounded (Clinger 1990).
- */
-static inline const char *scan_decimal(const char *p, const char *end, double *ret) {
-	const char *start = p;
-	uint64_t m = 0;
-	int exponent = 0, places = 0;
-	p = read_digits(p, end, &m);
-	ptrdiff_t whole = p - start;
-	const char *digits_end = p;
-	if (p < end && *p == '.') {
-		p = read_digits(p + 1, end, &m);
-		places = (int)(p - digits_end) - 1;
-		digits_end = p;
-	}
-	if (whole + places == 0)
-		return NULL;
-	if (p < end && lower(*p) == 'e')
-		p = read_exponent(p, end, &exponent);
-	if (p - start > GS_BINARY_TEXT_MAX)
-		return NULL;
-	exponent -= places;
-	if (digits_end - start > DIGITS_EXACT || m > EXACT_INTEGER || exponent > POW10_EXACT || exponent < -POW10_EXACT)
-		*ret = convert((struct gs_binary_decimal){
-		    .m = m, .exponent = exponent, .digits = start, .end = digits_end, .last_exponent = exponent});
-	else if (exponent < 0)
-		*ret = (double)m / pow10_double[-exponent];
-	else
-		*ret = (double)m * pow10_double[exponent];
-	return p;
-}
-
 /* The ${word} of small letters at p in any case: where it ends, else NULL. */
 static const char *skip_word(const char *p, const char *end, const char *word) {
 	for (; *word != '\0'; word++, p++) {
@@ -136,22 +81,80 @@ static const char *scan_special(const char *p, const char *end, bool sign, doubl
 	return infinity != NULL ? infinity : inf;
 }
 
-static inline const char *scan(const char *p, const char *end, double *ret) {
+static __attribute__((noinline)) const char *scan_no_decimal(const char *p, const char *end, double *ret) {
 	bool minus = p < end && *p == '-';
 	bool sign = minus || (p < end && *p == '+');
 	double v = 0;
-	const char *after = scan_decimal(p + sign, end, &v);
-	if (__builtin_expect(after == NULL, 0))
-		after = scan_special(p + sign, end, sign, &v);
-	if (after == NULL || after - p > GS_BINARY_TEXT_MAX)
-		return NULL;
+	p = scan_special(p + sign, end, sign, &v);
+	*ret = minus ? -v : v;
+	return p;
+}
+
+/* Not one multiplication or division of exact doubles: the digits stand before digits_end, perhaps with a sign. */
+static __attribute__((noinline)) const char *finish(
+    const char *p, const char *digits_end, uint64_t m, int exponent, const char *after, double *ret) {
+	bool minus = *p == '-';
+	double v = gs_binary_of_decimal(m, exponent, p + (minus || *p == '+'), digits_end);
 	*ret = minus ? -v : v;
 	return after;
 }
 
+static const char *scan_to_end(const char *p, const char *end, double *ret);
+
+/*
+ * Where the digits and the power of ten are both exact in a double, one multiplication or division of them is correctly rounded (Clinger
+ * 1990). Everything else is left to functions called at the very end, so that this one needs no stack.
+ */
+ALWAYS_INLINE const char *scan(const char *p, const char *end, bool room, double *ret) {
+	const char *start = p;
+	bool minus = false;
+	uint64_t m = 0;
+	int exponent = 0;
+	/* A branch, as nothing behind it could begin before the first byte is known otherwise. */
+	if (__builtin_expect((room || p < end) && (*p == '-' || *p == '+'), 0)) {
+		minus = *p == '-';
+		start++;
+	}
+	const char *at = read_digits(start, end, room, &m);
+	if (room && at == NULL)
+		return scan_to_end(p, end, ret);
+	ptrdiff_t digits = at - start;
+	const char *digits_end = at;
+	if (at < end && *at == '.') {
+		at = read_digits(at + 1, end, room, &m);
+		if (room && at == NULL)
+			return scan_to_end(p, end, ret);
+		digits = at - start - 1;
+		exponent = (int)(digits_end + 1 - at);
+		digits_end = at;
+	}
+	if (digits == 0)
+		return scan_no_decimal(p, end, ret);
+	if (at < end && (*at | 0x20) == 'e') {
+		int e = 0;
+		at = read_exponent(at, end, &e);
+		exponent += e;
+	}
+	if (at - p > GS_BINARY_TEXT_MAX)
+		return NULL;
+	if (digits > DIGITS_EXACT || m > EXACT_INTEGER || exponent > POW10_EXACT || exponent < -POW10_EXACT)
+		return finish(p, digits_end, m, exponent, at, ret);
+	double v = (double)(int64_t)m;
+	v = exponent < 0 ? v / pow10_double[-exponent] : v * pow10_double[exponent];
+	*ret = minus ? -v : v;
+	return at;
+}
+
+/* For what stands so near to the end that eight bytes cannot be loaded. */
+static __attribute__((noinline)) const char *scan_to_end(const char *p, const char *end, double *ret) {
+	return scan(p, end, false, ret);
+}
+
 const char *gs_num_scan_double(const char *p, const char *end, double *ret) {
-	/* So that no number is read much farther than it may go. */
-	return scan(p, end - p > GS_BINARY_TEXT_MAX ? p + GS_BINARY_TEXT_MAX + 1 : end, ret);
+	if (end - p < ROOM)
+		return scan_to_end(p, end, ret);
+	/* No number is read much farther than it may go. */
+	return scan(p, end - p > GS_BINARY_TEXT_MAX ? p + GS_BINARY_TEXT_MAX + 1 : end, true, ret);
 }
 
 static unsigned hex_digit(char c) {
@@ -195,7 +198,7 @@ enum gs_status gs_num_parse_double(struct gs_str s, double *ret) {
 	if (s.n == 0 || s.n > GS_BINARY_TEXT_MAX)
 		return GS_EINVAL;
 	double v;
-	if (__builtin_expect(scan(s.p, s.p + s.n, &v) != s.p + s.n, 0) && !parse_hex(s, &v))
+	if (__builtin_expect(scan(s.p, s.p + s.n, false, &v) != s.p + s.n, 0) && !parse_hex(s, &v))
 		return GS_EINVAL;
 	*ret = v;
 	return GS_OK;

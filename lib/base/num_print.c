@@ -10,35 +10,23 @@
 struct characters {
 	uint64_t high;
 	uint64_t low;
-	int n; /* without zeros at the end, but at least 1 */
+	unsigned n; /* without zeros at the end, but at least 1 */
 	char first;
 };
 
 static inline struct characters characters_of(uint64_t digits) {
-	uint64_t top = digits / 100000000; /* 9 digits */
-	uint64_t high = gs_digits_of(top % 100000000), low = gs_digits_of(digits % 100000000);
-	uint64_t last = low != 0 ? low : high;
-	int n = (low != 0 ? 17 : 9) - __builtin_clzll(last | 1) / 8;
+	uint64_t first = digits / 10000000000000000, top = digits / 100000000;
+	uint64_t high = gs_digits_of(top - first * 100000000), low = gs_digits_of(digits - top * 100000000);
+	unsigned high_zeros = (unsigned)__builtin_clzll(high | 1) / 8,
+		 low_zeros = (unsigned)__builtin_clzll(low | 1) / 8;
 	return (struct characters){
 	    .high = high | GS_DIGITS_ZEROS,
 	    .low = low | GS_DIGITS_ZEROS,
-	    .n = last == 0 ? 1 : n,
-	    .first = (char)('0' + top / 100000000),
+	    .n = low != 0    ? 17 - low_zeros
+		 : high != 0 ? 9 - high_zeros
+			     : 1,
+	    .first = (char)('0' + first),
 	};
-}
-
-/* d.ddde+dd; out has room for the digits, the point and 8 bytes for the exponent. */
-static inline size_t put_exponential(char *out, const struct characters *c, int exponent) {
-	uint64_t abs = (uint64_t)(exponent < 0 ? -exponent : exponent);
-	uint64_t word = gs_digits_of(abs) | GS_DIGITS_ZEROS;
-	int n = c->n == 1 ? 1 : c->n + 1;
-	out[0] = c->first;
-	out[1] = '.';
-	gs_digits_store(out + 2, c->high);
-	gs_digits_store(out + 10, c->low);
-	word = (word >> (abs < 100 ? 48 : 40)) << 16;
-	gs_digits_store(out + n, word | (uint64_t)(exponent < 0 ? '-' : '+') << 8 | 'e');
-	return (size_t)n + (abs < 100 ? 4 : 5);
 }
 
 /* 0.000ddd: the exponent is -4 to -1. */
@@ -48,18 +36,35 @@ static inline size_t put_fraction(char *out, const struct characters *c, int exp
 	p[0] = c->first;
 	gs_digits_store(p + 1, c->high);
 	gs_digits_store(p + 9, c->low);
-	return (size_t)(1 - exponent + c->n);
+	return (size_t)(1 - exponent) + c->n;
 }
 
-/* ddd.ddd: the exponent is 0 to 5, and there is always something behind the point: integers do not come here. */
-static inline size_t put_plain(char *out, const struct characters *c, int exponent) {
-	int bits = 8 * exponent;
+/* e+dd or e-ddd as a word, and how long it is: 4 or 5. */
+static inline uint64_t exponent_word(int exponent, size_t *ret_n) {
+	unsigned abs = (unsigned)(exponent < 0 ? -exponent : exponent);
+	unsigned hundreds = abs * 41 >> 12, rest = abs - 100 * hundreds, tens = rest * 103 >> 10; /* below 400 */
+	uint64_t digits = ((uint64_t)(rest - 10 * tens) << 16 | tens << 8 | hundreds) + 0x303030;
+	*ret_n = hundreds == 0 ? 4 : 5;
+	return (hundreds == 0 ? digits >> 8 : digits) << 16 | (uint64_t)(exponent < 0 ? '-' : '+') << 8 | 'e';
+}
+
+/*
+ * d.ddde+dd, and ddd.ddd for exponents from 0 to 5: integers do not come here, so there always is something behind the point. Which of the
+ * two it is cannot be predicted, so both are written in the same way.
+ */
+static inline size_t put_point(char *out, const struct characters *c, int exponent) {
+	unsigned plain = (unsigned)exponent < 6;
+	unsigned point = (unsigned)exponent & -plain;
+	unsigned bits = 8 * point;
+	size_t n = c->n + (c->n != 1), suffix;
+	uint64_t word = exponent_word(exponent, &suffix);
 	out[0] = c->first;
 	gs_digits_store(out + 1, c->high);
-	out[exponent + 1] = '.';
-	gs_digits_store(out + exponent + 2, c->high >> bits | (c->low << (56 - bits) << 8));
-	gs_digits_store(out + exponent + 10, c->low >> bits);
-	return (size_t)c->n + 1;
+	out[point + 1] = '.';
+	gs_digits_store(out + point + 2, c->high >> bits | (c->low << (56 - bits) << 8));
+	gs_digits_store(out + point + 10, c->low >> bits);
+	gs_digits_store(out + n, word);
+	return n + (suffix & ((size_t)plain - 1));
 }
 
 static size_t put_special(char *out, uint64_t bits) {
@@ -85,7 +90,7 @@ size_t gs_num_print_double(char *out, double v) {
 	struct gs_decimal decimal = gs_decimal_shortest(v);
 	struct characters c = characters_of(decimal.digits);
 	int exponent = decimal.exponent + 16;
-	if (exponent < -4 || exponent >= 6)
-		return sign + put_exponential(out, &c, exponent);
-	return sign + (exponent < 0 ? put_fraction(out, &c, exponent) : put_plain(out, &c, exponent));
+	if (exponent < 0 && exponent >= -4)
+		return sign + put_fraction(out, &c, exponent);
+	return sign + put_point(out, &c, exponent);
 }

@@ -19,10 +19,15 @@ extern atomic_bool gs_power10_ready;
 /** gs_power10_make(): Fill the table once, from any thread. */
 void gs_power10_make(void);
 
+/** gs_power10_is_ready(): Whether gs_power10_make was called, so that the table may be read directly. */
+static inline bool gs_power10_is_ready(void) {
+	return __builtin_expect(atomic_load_explicit(&gs_power10_ready, memory_order_acquire), 1);
+}
+
 /** gs_power10(k):
  * The highest 128 bits of 10^${k}: 10^k = (p + r) * 2^(gs_power10_log2(k) - 127), 2^127 <= p < 2^128, 0 <= r < 1. */
 static inline gs_uint128 gs_power10(int k) {
-	if (!atomic_load_explicit(&gs_power10_ready, memory_order_acquire))
+	if (!gs_power10_is_ready())
 		gs_power10_make();
 	return gs_power10_table[k - GS_POWER10_MIN];
 }

@@ -92,6 +92,20 @@ static void parse(void *ctx) {
 	add(sum);
 }
 
+/* As the parser of expositions reads them: the end of the number is not known before. */
+static void scan(void *ctx) {
+	struct work *w = ctx;
+	double v = 0, sum = 0;
+	const char *end = w->text + w->used;
+	for (const char *p = w->text; p < end; p++) {
+		p = gs_num_scan_double(p, end, &v);
+		if (p == NULL || *p != '\n')
+			wrong("gs_num_scan_double");
+		sum += v;
+	}
+	add(sum);
+}
+
 static void parse_libc(void *ctx) {
 	struct work *w = ctx;
 	double sum = 0;
@@ -131,6 +145,7 @@ static void measure(const struct bench_options *options, struct work *w, const c
 	fill(w, options->smoke ? 100 : SET, write);
 	struct bench_time peer = bench_run(options, parse_libc, w);
 	report("parse", set, w->n, bench_run(options, parse, w), "strtod", peer);
+	report("scan", set, w->n, bench_run(options, scan, w), "strtod", peer);
 	struct bench_time time = bench_run(options, print, w);
 	report("print", set, w->n, time, "snprintf %.17g", bench_run(options, print_libc, w));
 }
