@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shortest decimals, through gs_num_print_double. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "gravel/base/num.h"
+#include "numbers.h"
 
 /* What Go's strconv.FormatFloat(v, 'g', -1, 64) prints. */
 static const struct {
@@ -99,12 +89,6 @@ static const struct {
     {UINT64_C(0x71accffabf66e9c8), "3.7523756141424976e+239"},
 };
 
-static double double_of(uint64_t bits) {
-	double v;
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
 static struct gs_str print(char *out, double v) {
 	return gs_str_make(out, gs_num_print_double(out, v));
 }
@@ -154,40 +138,43 @@ static void check_shortest(double v) {
 	}
 }
 
-static uint64_t next_random(uint64_t *x) {
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
 static void test_shortest_of_random(void **state) {
 	(void)state;
-	uint64_t x = 88172645463325252u;
-	for (int i = 0; i < 30000; i++) {
-		uint64_t bits = next_random(&x) & INT64_MAX;
-		double v = double_of(i % 4 == 0 ? bits >> (12 + i % 50) : bits); /* some of them subnormal */
+	for (uint64_t i = rounds(100000); i > 0; i--) {
+		uint64_t bits = next_random() & INT64_MAX;
+		double v = double_of(i % 8 == 0 ? bits >> (12 + i % 50) : bits); /* some of them subnormal */
 		if (isfinite(v) && v != 0)
 			check_shortest(v);
 	}
 }
 
-/* At a power of two the double below is nearer than the one above. */
-static void test_shortest_at_powers_of_two(void **state) {
+/* Few bits or few digits: here the ends of the interval are decimals themselves, which the quick way cannot tell. */
+static void test_shortest_of_short(void **state) {
 	(void)state;
-	for (uint64_t e = 0; e < 2047; e++) {
-		if (e != 0)
-			check_shortest(double_of(e << 52));
-		check_shortest(double_of((e << 52) + 1));
-		check_shortest(double_of((e << 52) + ((UINT64_C(1) << 52) - 1)));
+	for (uint64_t i = rounds(100000); i > 0; i--) {
+		uint64_t r = next_random();
+		check_shortest(ldexp((double)(1 + (r >> (11 + r % 53))), (int)(r / 64 % 160) - 80));
 	}
+	for (int power = -30; power <= 30; power++) {
+		for (int m = 1; m < 1000; m++) {
+			char text[24];
+			snprintf(text, sizeof(text), "%de%d", m, power);
+			check_shortest(strtod(text, NULL));
+		}
+	}
+}
+
+static void test_shortest_of_edges(void **state) {
+	(void)state;
+	each_edge(check_shortest);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_as_go_prints),
 	    cmocka_unit_test(test_shortest_of_random),
-	    cmocka_unit_test(test_shortest_at_powers_of_two),
+	    cmocka_unit_test(test_shortest_of_short),
+	    cmocka_unit_test(test_shortest_of_edges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
