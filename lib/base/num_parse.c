@@ -71,23 +71,19 @@ static const char *skip_word(const char *p, const char *end, const char *word) {
 }
 
 /* Inf, infinity and, without a sign, NaN at p; NULL if it is none of them. */
-static const char *scan_special(const char *p, const char *end, bool sign, double *ret) {
-	const char *inf = skip_word(p, end, "inf");
-	const char *nan = sign || inf != NULL ? NULL : skip_word(p, end, "nan");
-	*ret = inf != NULL ? INFINITY : nan != NULL ? NAN : *ret;
-	if (inf == NULL)
-		return nan;
-	const char *infinity = skip_word(inf, end, "inity");
-	return infinity != NULL ? infinity : inf;
-}
-
 static __attribute__((noinline)) const char *scan_no_decimal(const char *p, const char *end, double *ret) {
-	bool minus = p < end && *p == '-';
-	bool sign = minus || (p < end && *p == '+');
-	double v = 0;
-	p = scan_special(p + sign, end, sign, &v);
-	*ret = minus ? -v : v;
-	return p;
+	bool minus = p < end && *p == '-', plus = p < end && *p == '+';
+	const char *start = p + (minus || plus);
+	const char *inf = skip_word(start, end, "inf");
+	if (inf != NULL) {
+		const char *infinity = skip_word(inf, end, "inity");
+		*ret = minus ? -INFINITY : INFINITY;
+		return infinity != NULL ? infinity : inf;
+	}
+	const char *nan = minus || plus ? NULL : skip_word(start, end, "nan");
+	if (nan != NULL)
+		*ret = NAN;
+	return nan;
 }
 
 /* Not one multiplication or division of exact doubles: the digits stand before digits_end, perhaps with a sign. */
