@@ -234,29 +234,68 @@ static void test_printed_random(void **state) {
 	}
 }
 
-static void expect_hex_as_strtod(const char *text) {
+static void expect_hex(const char *text, double want) {
 	double v = 42;
 	assert_int_equal(gs_num_parse_double(gs_str_of(text), &v), GS_OK);
-	expect_bits("gs_num_parse_double", gs_str_of(text), v, strtod(text, NULL));
+	expect_bits("gs_num_parse_double", gs_str_of(text), v, want);
+}
+
+/* Hexadecimal digits with a point somewhere, zeros in front and behind, and then perhaps a 1 that only matters where the rest is a middle. glibc
+ * 2.36 rounds subnormal ones wrongly (0x8874f93618ee54p-1079), so it is no judge here; a long double takes all of the bits. */
+static void check_random_hex(void) {
+	char text[160];
+	uint64_t m = next_random() >> (8 + next_random() % 56), r = next_random();
+	int zeros = (int)(r % 20), point = (int)(r / 32 % 14), exponent = (int)(r / 1024 % 2400) - 1200;
+	bool more = r % 7 == 0;
+	int n = snprintf(text, sizeof(text), "%s0x%0*d%0*llx%0*d", r % 2 == 0 ? "-" : "", zeros + 1, 0, point,
+	    (unsigned long long)m, zeros + 1, more);
+	int places = point + zeros + 1;
+	memmove(text + n - places + 1, text + n - places, (size_t)places);
+	text[n - places] = '.';
+	n++;
+	snprintf(text + n, sizeof(text) - (size_t)n, "p%d", exponent);
+	long double exact = ldexpl((long double)m, exponent - 4 * point);
+	/* Below the 64 bits of a long double the last 1 counts only by being there. */
+	int below = m == 0 ? 0 : __builtin_clzll(m);
+	below = m == 0 || below > 4 * (zeros + 1) ? 4 * (zeros + 1) : below;
+	exact += more ? ldexpl(1, exponent - 4 * point - below) : 0;
+	expect_hex(text, (double)(r % 2 == 0 ? -exact : exact));
 }
 
 static void test_hex(void **state) {
 	(void)state;
-	static const char *const texts[] = {"0x1p-2", "-0X1.8P1", "0x.8p0", "+0x8.p0", "0x1p1024", "0x0p99999",
-	    "-0x0p0", "0x1.fffffffffffff7p1023", "0x1.fffffffffffff8p1023", "0x1.00000000000008p0",
-	    "0x1.000000000000080000000001p0", "0x1.00000000000018p0", "0x1p-1074", "0x1p-1075",
-	    "0x1.0000000000000000000000000001p-1075", "0x3p-1076", "0x000000000000000000000000000000000000001p0",
-	    "0x.00000000000000000000000000000000001p140", "0xfffffffffffffffffffffffffffffffp-200", "0xABCDEFabcdefp+3",
-	    "0x1p99999999999999", "0x1p-99999999999999"};
-	for (size_t i = 0; i < COUNT(texts); i++)
-		expect_hex_as_strtod(texts[i]);
-	for (int i = 0; i < 100000; i++) {
-		char text[80];
-		snprintf(text, sizeof(text), "%s0x%llx.%llx%06llxp%d", i % 2 == 0 ? "" : "-",
-		    (unsigned long long)next_random() >> (i % 64), (unsigned long long)next_random() >> (i * 7 % 64),
-		    (unsigned long long)next_random() % 0x1000000, (int)(next_random() % 2400) - 1200);
-		expect_hex_as_strtod(text);
-	}
+	static const struct {
+		const char *text;
+		double want;
+	} cases[] = {
+	    {"0x1p-2", 0.25},
+	    {"-0X1.8P1", -3},
+	    {"0x.8p0", 0.5},
+	    {"+0x8.p0", 8},
+	    {"0x1p1024", INFINITY},
+	    {"0x0p99999", 0},
+	    {"-0x0p0", -0.0},
+	    {"0x1.fffffffffffff7p1023", 0x1.fffffffffffffp1023},
+	    {"0x1.fffffffffffff8p1023", INFINITY},
+	    {"0x1.00000000000008p0", 1},
+	    {"0x1.000000000000080000000001p0", 0x1.0000000000001p0},
+	    {"0x1.00000000000018p0", 0x1.0000000000002p0},
+	    {"0x1p-1074", 0x1p-1074},
+	    {"0x1p-1075", 0},
+	    {"0x1.0000000000000000000000000001p-1075", 0x1p-1074},
+	    {"0x3p-1076", 0x1p-1074},
+	    {"0x8874f93618ee54p-1079", 0x0.443a7c9b0c773p-1022},
+	    {"0x000000000000000000000000000000000000001p0", 1},
+	    {"0x.00000000000000000000000000000000001p140", 1},
+	    {"0xfffffffffffffffffffffffffffffffp-200", 0x1p-76},
+	    {"0xABCDEFabcdefp+3", 8.0 * 0xABCDEFabcdef},
+	    {"0x1p99999999999999", INFINITY},
+	    {"0x1p-99999999999999", 0},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++)
+		expect_hex(cases[i].text, cases[i].want);
+	for (int i = 0; i < 100000; i++)
+		check_random_hex();
 }
 
 /* Where the machine has a locale with a decimal comma, it changes nothing. */
