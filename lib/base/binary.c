@@ -145,6 +145,14 @@ struct bounds {
 	uint64_t high;
 };
 
+/*
+ * Whether only the upper half of the power makes enough of the product: what is missing adds 1 to top at most. With bits below the rounding one
+ * that are not all 0 or all 1 it does not matter; of subnormals more bits are dropped, so these are among those below as well.
+ */
+static inline bool is_decided(uint64_t top) {
+	return ((top + 1) & 0x1ff) > 1;
+}
+
 static struct bounds scale(uint64_t m, int exponent) {
 	if (exponent < GS_POWER10_MIN)
 		return (struct bounds){0, 0};
@@ -156,11 +164,7 @@ static struct bounds scale(uint64_t m, int exponent) {
 	m <<= shift;
 	gs_uint128 product = (power >> 64) * m;
 	uint64_t top = (uint64_t)(product >> 64);
-	/*
-	 * What is missing yet adds 1 to top at most. With bits below the rounding one that are not all 0 or all 1 it does not matter; of
-	 * subnormals more bits are dropped, so then these are among those below as well.
-	 */
-	if (((top + 1) & 0x1ff) > 1) {
+	if (is_decided(top)) {
 		uint64_t bits = round_bits(top, true, exponent2);
 		return (struct bounds){bits, bits};
 	}
@@ -200,27 +204,34 @@ static void take_first_digits(struct decimal *d) {
 		d->more = d->more || (*p != '0' && *p != '.');
 }
 
-static __attribute__((noinline)) double round_hard(struct decimal *d) {
-	if (d->end - d->digits > DIGITS_MAX)
-		take_first_digits(d);
-	if (d->m == 0)
+static __attribute__((noinline)) double round_hard(uint64_t m, int exponent, const char *digits, const char *end) {
+	struct decimal d = {.m = m, .exponent = exponent, .digits = digits, .end = end, .last_exponent = exponent};
+	if (end - digits > DIGITS_MAX)
+		take_first_digits(&d);
+	if (d.m == 0)
 		return 0;
-	struct bounds b = scale(d->m, d->exponent);
-	if (d->more)
-		b.high = scale(d->m + 1, d->exponent).high;
+	struct bounds b = scale(d.m, d.exponent);
+	if (d.more)
+		b.high = scale(d.m + 1, d.exponent).high;
 	if (b.low == b.high)
 		return double_of(b.low);
 	assert(b.high == b.low + 1);
-	int order = compare_with_middle(d, b.low);
+	int order = compare_with_middle(&d, b.low);
 	return double_of(b.low + (order > 0 || (order == 0 && b.low % 2 != 0)));
 }
 
+/* The first steps of scale() and round_bits(), for what is neither subnormal nor near infinity nor undecided. */
 double gs_binary_of_decimal(uint64_t m, int exponent, const char *digits, const char *end) {
-	if (end - digits <= DIGITS_MAX && m != 0) {
-		struct bounds b = scale(m, exponent);
-		if (b.low == b.high)
-			return double_of(b.low);
-	}
-	struct decimal d = {.m = m, .exponent = exponent, .digits = digits, .end = end, .last_exponent = exponent};
-	return round_hard(&d);
+	if (end - digits > DIGITS_MAX || m == 0 || exponent < -280 || exponent > 280 || !gs_power10_is_ready())
+		return round_hard(m, exponent, digits, end);
+	int shift = __builtin_clzll(m);
+	gs_uint128 power = gs_power10_table[exponent - GS_POWER10_MIN];
+	uint64_t top = (uint64_t)((power >> 64) * (m << shift) >> 64);
+	if (!is_decided(top))
+		return round_hard(m, exponent, digits, end);
+	int drop = 10 + (int)(top >> 63);
+	int biased = gs_power10_log2(exponent) + 1 - shift + drop + BIAS;
+	/* Half of the lowest bit that stays is no tie, as it was decided; so adding it rounds. */
+	uint64_t c = ((top >> (drop - 1)) + 1) >> 1;
+	return double_of(((uint64_t)(biased - 1) << 52) + c);
 }
