@@ -143,7 +143,7 @@ ALWAYS_INLINE const char *scan(const char *p, const char *end, bool room, double
 
 /* For what stands so near to the end that eight bytes cannot be loaded. */
 static __attribute__((noinline)) const char *scan_to_end(const char *p, const char *end, double *ret) {
-	return scan(p, end, false, ret);
+	return p < end ? scan(p, end, false, ret) : NULL;
 }
 
 const char *gs_num_scan_double(const char *p, const char *end, double *ret) {

@@ -10,6 +10,7 @@ root=$(cd "$here/../.." && pwd)
 benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
 expo|parsing of expositions beside memcpy and a newline scan
+number|reading and writing of numbers beside libc
 store|scrapes and pushes into the store, and rendering beside memcpy
 "
 
