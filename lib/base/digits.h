@@ -15,14 +15,18 @@
 
 #define GS_DIGITS_ZEROS UINT64_C(0x3030303030303030) /* "00000000" */
 
-/* The bytes [p, end), at most eight of them, the rest 0. Nothing behind end is read. */
-static inline uint64_t gs_digits_load(const char *p, const char *end) {
+/* The bytes [p, end), at most eight of them, the rest 0. Nothing outside [begin, end) is read, where p is in it. */
+static inline uint64_t gs_digits_load(const char *begin, const char *p, const char *end) {
 	size_t n = (size_t)(end - p);
 	uint64_t word = 0;
 	uint32_t head, tail;
 	if (n >= 8) {
 		memcpy(&word, p, 8);
 		return le64toh(word);
+	}
+	if (end - begin >= 8) {
+		memcpy(&word, end - 8, 8);
+		return le64toh(word) >> (56 - 8 * n) >> 8;
 	}
 	if (n >= 4) {
 		memcpy(&head, p, 4);

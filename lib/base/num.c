@@ -10,7 +10,7 @@ enum gs_status gs_num_parse_u64(struct gs_str s, uint64_t *ret) {
 		return GS_EINVAL;
 	/* Sixteen digits cannot overflow; any more go the slow way. */
 	for (; end - p >= 8 && p - s.p < 16; p += 8) {
-		uint64_t word = gs_digits_load(p, end);
+		uint64_t word = gs_digits_load(p, p, end);
 		if (gs_digits_count(word) != 8)
 			return GS_EINVAL;
 		v = v * 100000000 + gs_digits_value(word ^ GS_DIGITS_ZEROS);
