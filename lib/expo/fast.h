@@ -8,23 +8,27 @@
 #include "gravel/expo/expo.h"
 
 /*
- * The fast reader knows sample lines as every client writes them: name{label="value",...} value, with single blanks and no escapes. What it
- * finds otherwise, a mistake above all, it leaves to the general reader, which alone words errors. It reads blocks of bytes, and what a
- * line has in common with the one before it only compares. One source is compiled for each kind of block.
+ * The fast reader knows sample lines as every client writes them: name{label="value",...} value, with single blanks, and with a name in quotes
+ * {"name",label="value",...} value; and "# HELP name text" and "# TYPE name type". What it finds otherwise, a mistake above all, it leaves to the
+ * general reader, which alone words errors. It reads blocks of bytes, and what a line has in common with the one before it only compares. One
+ * source is compiled for each kind of block.
  */
 
-/* Where a label stands in its braces, counted from the '{'. */
+/* Where a label stands in its braces, counted from the '{', without its quotes. */
 struct gs_expo_place {
 	uint32_t name;
-	uint32_t name_n;
+	uint32_t name_n : 31;
+	uint32_t quoted : 1; /* the name */
 	uint32_t value;
-	uint32_t value_n;
+	uint32_t value_n : 31;
+	uint32_t escapes : 1; /* in the value */
 };
 
 /* The braces that the fast reader read last. They stand in the current window. */
 struct gs_expo_braces {
 	const char *open; /* its '{' */
 	size_t n; /* bytes, with the braces; 0: there are none to compare with */
+	size_t name_n; /* of the metric name, if it stands behind the '{' in quotes; else 0 */
 	size_t nlabels;
 	struct gs_expo_place places[GS_LIMIT_LABELS];
 };

@@ -56,88 +56,147 @@ static inline size_t end_of(const struct gs_expo_place *place) {
 	return (size_t)place->value + place->value_n + 1;
 }
 
-static inline void set_label(struct gs_label *label, const char *open, const struct gs_expo_place *place) {
+/* False if there is no room to resolve escapes. */
+static inline bool set_label(struct gs_expo_parser *parser, size_t i, const char *open) {
+	const struct gs_expo_place *place = &parser->braces.places[i];
+	struct gs_label *label = &parser->labels[i];
 	label->name = gs_str_make(open + place->name, place->name_n);
 	label->value = gs_str_make(open + place->value, place->value_n);
+	return !place->escapes || gs_expo_unescape(parser, label->value, true, &label->value) == GS_OK;
 }
 
-/* The labels that stand at the same place as in the braces before, to the byte. */
-static inline FAST void reuse_labels(struct reader *r, const char *open) {
-	const struct gs_expo_braces *before = &r->parser->braces;
-	size_t same = count_equal(open, before->open, before->n, r->safe);
-	size_t n = before->nlabels;
-	while (n != 0 && end_of(&before->places[n - 1]) > same)
+/* What stands at the same place as in the braces before, to the byte. ${inside}: the metric name stands in the braces. */
+static inline FAST bool reuse_labels(struct reader *r, const char *open, bool inside) {
+	struct gs_expo_braces *braces = &r->parser->braces;
+	size_t same = 0, n = braces->nlabels, start = 1;
+	if (inside == (braces->name_n != 0))
+		same = count_equal(open, braces->open, braces->n, r->safe);
+	while (n != 0 && end_of(&braces->places[n - 1]) > same)
 		n--;
-	for (size_t i = 0; i < n; i++)
-		set_label(&r->parser->labels[i], open, &before->places[i]);
+	if (n != 0)
+		start = end_of(&braces->places[n - 1]);
+	else if (inside && same >= braces->name_n + 4) /* and what follows the quote */
+		start = braces->name_n + 3;
 	r->nlabels = n;
-	r->p = n != 0 ? open + end_of(&before->places[n - 1]) : open + 1;
+	r->p = open + start;
+	for (size_t i = 0; i < n; i++) {
+		if (!set_label(r->parser, i, open))
+			return false;
+	}
+	return true;
 }
 
-/* The name of the next label, unlike that of the braces before. */
+/* The text from r->p to its closing quote, which r->p is then at. ${ret_escapes} NULL: there may be none. */
+static inline FAST bool read_text(struct reader *r, struct gs_str *ret, bool *ret_escapes) {
+	const char *start = r->p;
+	bool ascii = true, escapes = false;
+	while (go_to(r, stop_value) && *r->p != '"') {
+		bool escape = *r->p == '\\';
+		if (!escape && (unsigned char)*r->p < 0x80)
+			return false;
+		escapes = escapes || escape;
+		ascii = ascii && escape;
+		r->p += escape && (r->p[1] == '"' || r->p[1] == '\\') ? 2 : 1;
+	}
+	if (r->p > r->safe || *r->p != '"' || (escapes && ret_escapes == NULL))
+		return false;
+	*ret = gs_expo_between(start, r->p);
+	if (ret_escapes != NULL)
+		*ret_escapes = escapes;
+	return ascii || gs_str_is_utf8(*ret);
+}
+
+/* The name in quotes at r->p, which is then behind them. */
+static inline FAST bool read_quoted(struct reader *r, struct gs_str *ret_name) {
+	r->p++;
+	if (!r->parser->quotes || !read_text(r, ret_name, NULL) || ret_name->n == 0 || ret_name->n > GS_LIMIT_NAME)
+		return false;
+	r->p++;
+	return r->p <= r->safe;
+}
+
+/* The metric name behind the '{'. */
+static FAST bool read_inside(struct reader *r) {
+	struct gs_str name;
+	if (r->p > r->safe || *r->p != '"' || !read_quoted(r, &name))
+		return false;
+	r->parser->braces.name_n = name.n;
+	return *r->p == ',' || *r->p == '}';
+}
+
+/* The name of the next label, unlike that of the braces before, and what stands between it and its value. */
 static inline FAST bool read_new_name(struct reader *r, const char *open, struct gs_expo_place *place) {
 	const struct gs_expo_place *places = r->parser->braces.places;
-	const char *start = r->p;
-	if (r->nlabels == GS_LIMIT_LABELS || start > r->safe ||
-	    (gs_expo_class[(unsigned char)*start] & GS_EXPO_LABEL_FIRST) == 0 || !go_to(r, stop_label))
+	struct gs_str name = {.p = r->p};
+	if (r->nlabels == GS_LIMIT_LABELS || r->p > r->safe)
 		return false;
-	struct gs_str name = gs_expo_between(start, r->p);
+	bool quoted = *r->p == '"';
+	if (quoted) {
+		if (!read_quoted(r, &name))
+			return false;
+	} else {
+		if ((gs_expo_class[(unsigned char)*r->p] & GS_EXPO_LABEL_FIRST) == 0 || !go_to(r, stop_label))
+			return false;
+		name.n = (size_t)(r->p - name.p);
+	}
 	if (r->p[0] != '=' || r->p[1] != '"' || name.n > GS_LIMIT_NAME || gs_str_eq(name, GS_STR("__name__")))
 		return false;
 	for (size_t i = 0; i < r->nlabels; i++) {
-		if (places[i].name_n == name.n && memcmp(open + places[i].name, start, name.n) == 0)
+		if (places[i].name_n == name.n && memcmp(open + places[i].name, name.p, name.n) == 0)
 			return false;
 	}
-	place->name = (uint32_t)(start - open);
-	place->name_n = (uint32_t)name.n;
+	place->name = (uint32_t)(name.p - open);
+	place->name_n = (uint32_t)name.n & INT32_MAX;
+	place->quoted = quoted;
 	r->p += 2;
 	return true;
 }
 
-/* The value whose first byte is at r->p, if it is one without escapes; r->p is then behind its closing quote. */
+/* The name of the next label, if it is that of the label at the same place in the braces before. */
+static inline FAST bool read_same_name(
+    struct reader *r, const char *open, const char *before, struct gs_expo_place *place) {
+	size_t n = (size_t)place->name_n + 2 + 2 * place->quoted;
+	if (count_equal(r->p, before + place->name - place->quoted, n, r->safe) != n)
+		return false;
+	place->name = (uint32_t)(r->p - open) + place->quoted;
+	r->p += n;
+	return true;
+}
+
+/* The value whose first byte is at r->p, which is then behind its closing quote. */
 static inline FAST bool read_value(struct reader *r, const char *open, struct gs_expo_place *place) {
-	const char *start = r->p;
-	bool ascii = true;
-	if (!go_to(r, stop_value))
+	struct gs_str value;
+	bool escapes;
+	if (!read_text(r, &value, &escapes) || value.n > GS_LIMIT_LABEL_VALUE)
 		return false;
-	while ((unsigned char)*r->p >= 0x80) {
-		ascii = false;
-		r->p++;
-		if (!go_to(r, stop_value))
-			return false;
-	}
-	struct gs_str value = gs_expo_between(start, r->p);
-	if (*r->p != '"' || value.n > GS_LIMIT_LABEL_VALUE || (!ascii && !gs_str_is_utf8(value)))
-		return false;
-	place->value = (uint32_t)(start - open);
-	place->value_n = (uint32_t)value.n;
+	place->value = (uint32_t)(value.p - open);
+	place->value_n = (uint32_t)value.n & INT32_MAX;
+	place->escapes = escapes;
 	r->p++;
 	return true;
 }
 
-/* The labels whose '{' is at r->p; r->p is then behind the '}'. */
-static inline FAST bool read_labels(struct reader *r) {
+/* The labels whose '{' is at r->p, which is then behind the '}'. */
+static inline FAST bool read_labels(struct reader *r, bool inside) {
 	struct gs_expo_braces *braces = &r->parser->braces;
 	const char *open = r->p, *before = braces->open;
 	size_t nbefore = braces->nlabels;
 	bool alike =
 	    true; /* the names so far are those of the braces before, so that they are well formed and distinct */
-	reuse_labels(r, open);
+	if (!reuse_labels(r, open, inside))
+		return false;
+	if (!inside)
+		braces->name_n = 0;
+	else if (r->p == open + 1 && !read_inside(r))
+		return false;
 	while (r->p <= r->safe && *r->p != '}') {
-		if (r->nlabels != 0 && *r->p++ != ',')
+		if (r->p != open + 1 && *r->p++ != ',')
 			return false;
 		struct gs_expo_place *place = &braces->places[r->nlabels];
-		size_t n = (size_t)place->name_n + 2;
-		alike = alike && r->nlabels < nbefore && count_equal(r->p, before + place->name, n, r->safe) == n;
-		if (alike) {
-			place->name = (uint32_t)(r->p - open);
-			r->p += n;
-		} else if (!read_new_name(r, open, place)) {
+		alike = alike && r->nlabels < nbefore && read_same_name(r, open, before, place);
+		if ((!alike && !read_new_name(r, open, place)) || !read_value(r, open, place) ||
+		    !set_label(r->parser, r->nlabels++, open))
 			return false;
-		}
-		if (!read_value(r, open, place))
-			return false;
-		set_label(&r->parser->labels[r->nlabels++], open, place);
 	}
 	if (r->p > r->safe)
 		return false;
@@ -148,14 +207,24 @@ static inline FAST bool read_labels(struct reader *r) {
 	return true;
 }
 
-static inline FAST bool read_series(struct reader *r, struct gs_str *ret_name, struct gs_str *ret_series) {
+static inline FAST bool read_name(struct reader *r, struct gs_str *ret_name) {
 	const char *start = r->p;
-	if (r->p > r->safe || (gs_expo_class[(unsigned char)*start] & GS_EXPO_METRIC_FIRST) == 0 ||
-	    !go_to(r, stop_name) || r->p - start > GS_LIMIT_NAME)
+	if ((gs_expo_class[(unsigned char)*start] & GS_EXPO_METRIC_FIRST) == 0 || !go_to(r, stop_name) ||
+	    r->p - start > GS_LIMIT_NAME)
 		return false;
 	*ret_name = gs_expo_between(start, r->p);
-	if (*r->p == '{' && !read_labels(r))
+	return true;
+}
+
+static inline FAST bool read_series(struct reader *r, struct gs_str *ret_name, struct gs_str *ret_series) {
+	const char *start = r->p;
+	bool inside = *start == '{';
+	if (!inside && !read_name(r, ret_name))
 		return false;
+	if (*r->p == '{' && !read_labels(r, inside))
+		return false;
+	if (inside)
+		*ret_name = gs_str_make(start + 2, r->parser->braces.name_n);
 	*ret_series = gs_expo_between(start, r->p);
 	return r->p < r->safe && *r->p++ == ' ';
 }
@@ -188,7 +257,6 @@ static inline void take_line(struct gs_expo_parser *parser, const char *end, con
 	parser->line_start = parser->next;
 	parser->bounds.end = end;
 	parser->next = next;
-	parser->scratch_used = 0;
 }
 
 static inline FAST bool read_sample(struct reader *r, struct gs_expo_event *event) {
@@ -243,12 +311,10 @@ static inline FAST bool read_comment(struct reader *r, struct gs_expo_event *eve
 	bool help = memcmp(r->p, "# HELP ", 7) == 0;
 	if (!help && memcmp(r->p, "# TYPE ", 7) != 0)
 		return false;
-	const char *start = r->p + 7;
-	r->p = start;
-	if (start > r->safe || (gs_expo_class[(unsigned char)*start] & GS_EXPO_METRIC_FIRST) == 0 ||
-	    !go_to(r, stop_name) || *r->p != ' ' || r->p - start > GS_LIMIT_NAME)
+	struct gs_str name;
+	r->p += 7;
+	if (r->p > r->safe || !(*r->p == '"' ? read_quoted(r, &name) : read_name(r, &name)) || *r->p++ != ' ')
 		return false;
-	struct gs_str name = gs_expo_between(start, r->p++);
 	if (help ? !read_help(r, &text) : !read_type(r, &type))
 		return false;
 	take_line(parser, r->p, r->p + 1);
@@ -267,6 +333,7 @@ enum gs_status FAST FAST_READ(struct gs_expo_parser *parser, struct gs_expo_even
 	if (parser->bounds.limit - r.p < BLOCK)
 		return GS_EAGAIN;
 	r.safe = parser->bounds.limit - BLOCK;
+	parser->scratch_used = 0;
 	if (*r.p == '#')
 		return read_comment(&r, event) ? GS_OK : GS_EAGAIN;
 	if (!read_sample(&r, event)) {

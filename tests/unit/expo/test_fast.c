@@ -14,6 +14,7 @@
 
 static const struct gs_expo_options text = {.format = GS_FORMAT_TEXT};
 static const struct gs_expo_options openmetrics = {.format = GS_FORMAT_OPENMETRICS};
+static const struct gs_expo_options openmetrics_utf8 = {.format = GS_FORMAT_OPENMETRICS, .utf8_names = true};
 static const struct gs_expo_options few = {.format = GS_FORMAT_TEXT, .max_samples = 2};
 
 /* The slices of a sample stand in its own line, as far as they need no unescaping. */
@@ -79,6 +80,7 @@ static void check_alike(struct gs_expo_parser *parser, const struct gs_expo_opti
 static void check_as_all(struct gs_expo_parser *parser, struct gs_str body) {
 	check_alike(parser, &text, body);
 	check_alike(parser, &openmetrics, body);
+	check_alike(parser, &openmetrics_utf8, body);
 	check_alike(parser, &few, body);
 }
 
@@ -124,6 +126,32 @@ static const char *const lines[] = {
     "http_count{job=\"api\",instance=\"app-01.example.com:9100\"} 1e999\n",
     "http_count{job=\"api\",instance=\"app-01.example.com:9100\"} 0x1p4\n",
     "http_count{__name__=\"api\",instance=\"app-01.example.com:9100\"} 1\n",
+    "{\"http.count\"} 1\n",
+    "{\"http.count\",job=\"api\"} 1\n",
+    "{\"http.count\",job=\"api\",\"instance\"=\"app-01.example.com:9100\",\"me.od\"=\"x\"} 1\n",
+    "{\"http.count\",job=\"api\",\"instance\"=\"app-01.example.com:9100\",\"me.od\"=\"y\",le=\"1\"} 1\n",
+    "{\"http.counts\",job=\"api\",\"instance\"=\"app-01.example.com:9100\",\"me.od\"=\"y\",le=\"2\"} 1\n",
+    "{\"http.count\\n\",job=\"api\",\"inst\\n\"=\"app-01.example.com:9100\"} 1\n",
+    "{\"http.\xc3\xa4\",job=\"api\",\"\xc3\xa4\"=\"app-01.example.com:9100\",\"\xc3\"=\"\"} 1\n",
+    "{job=\"api\",\"http.count\",instance=\"app-01.example.com:9100\"} 1\n",
+    "{\"http.count\" ,job=\"api\"} 1\n",
+    "{\"http.count\",\"__name__\"=\"api\",job=\"x\",\"job\"=\"y\"} 1\n",
+    "{\"http.count\",job=\"api\",\"job\"=\"y\"} 1\n",
+    "http_count{\"http.count\",job=\"api\"} 1\n",
+    "{\"\",job=\"api\"} 1\n",
+    "# HELP \"http.count\" text\n",
+    "# TYPE \"http.count\" counter\n",
+    "# HELP http_count a \"text\" of \\n \\\\ \xc3\xa4\n",
+    "# HELP http_count \n",
+    "# HELP http_count\n",
+    "# HELP \"http.count\n",
+    "# TYPE http untyped\n",
+    "# TYPE http bogus\n",
+    "http_count{job=\"C:\\\\dir\\\\\",instance=\"\\\"\\\"\",method=\"\\n\"} 13\n",
+    "http_count{job=\"C:\\\\dir\\\\\",instance=\"\\\"\\\"\",method=\"\\n2\"} 13\n",
+    "http_count{job=\"\\\xc3\xa4\",instance=\"\\\xc3\",method=\"\\q\"} 13\n",
+    "http_count{job=\"\\\n",
+    "http_count{job=\"api\\\",instance=\"app-01.example.com:9100\"} 1\n",
     "{\"http.count\",job=\"api\",instance=\"app-01.example.com:9100\"} 1\n",
     "http_count{\"job\"=\"api\",instance=\"app-01.example.com:9100\"} 1\n",
     "# TYPE http histogram\n",
@@ -164,15 +192,21 @@ static void test_every_end(void **state) {
 static void test_every_byte(void **state) {
 	(void)state;
 	struct gs_expo_parser *parser = gs_expo_parser_new();
-	static const char *const two = "a_b{job=\"api\",le=\"0.5\"} 12\na_b{job=\"api\",le=\"1.5\"} -1.5e3\n#" PAD64;
-	char body[200];
-	size_t n = strlen(two), start = 27;
-	for (size_t k = start; two[k] != '#'; k++) {
-		for (int c = 0; c < 256; c++) {
-			memcpy(body, two, n);
-			body[k] = (char)c;
-			check_alike(parser, &text, gs_str_make(body, n));
-			check_alike(parser, &openmetrics, gs_str_make(body, n));
+	static const char *const bodies[] = {
+	    "a_b{job=\"api\",le=\"0.5\"} 12\na_b{job=\"api\",le=\"1.5\"} -1.5e3\n#" PAD64,
+	    "{\"a.b\",job=\"\\n\",\"l.e\"=\"1\"} 1\n{\"a.b\",job=\"\\n\",\"l.e\"=\"2\"} 1\n#" PAD64,
+	    "# TYPE a gauge\n# HELP a_b c\\n\n#" PAD64,
+	};
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		char body[200];
+		size_t n = strlen(bodies[i]);
+		for (const char *p = strchr(bodies[i], '\n') + 1; p < bodies[i] + n - 65; p++) {
+			for (int c = 0; c < 256; c++) {
+				memcpy(body, bodies[i], n);
+				body[p - bodies[i]] = (char)c;
+				check_alike(parser, &text, gs_str_make(body, n));
+				check_alike(parser, &openmetrics_utf8, gs_str_make(body, n));
+			}
 		}
 	}
 	gs_expo_parser_free(parser);
@@ -229,6 +263,13 @@ static void test_limits(void **state) {
 		check_long("", GS_LIMIT_NAME + n, "{b=\"c\"} 1");
 		check_long("a{", GS_LIMIT_NAME + n, "=\"c\"} 1");
 		check_long("a{b=\"", GS_LIMIT_LABEL_VALUE + n, "\"} 1");
+		check_long("a{b=\"", GS_LIMIT_LABEL_VALUE - 1 + n, "\\n\"} 1");
+		check_long("a{b=\"\\n\",c=\"", GS_LIMIT_LABEL_VALUE - 3 + n, "\\n\"} 1");
+		check_long("{\"", GS_LIMIT_NAME + n, "\"} 1");
+		check_long("a{\"", GS_LIMIT_NAME + n, "\"=\"\"} 1");
+		check_long("# TYPE ", GS_LIMIT_NAME + n, " gauge");
+		check_long("# TYPE \"", GS_LIMIT_NAME + n, "\" gauge");
+		check_long("# HELP a ", GS_LIMIT_LABEL_VALUE + n, "");
 		check_long("a{b=\"c\"} 1 ", GS_LIMIT_LINE - 11 + n, "");
 	}
 }
