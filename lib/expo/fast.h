@@ -17,11 +17,9 @@
 /* Where a label stands in its braces, counted from the '{', without its quotes. */
 struct gs_expo_place {
 	uint32_t name;
-	uint32_t name_n : 31;
-	uint32_t quoted : 1; /* the name */
+	uint32_t name_n;
 	uint32_t value;
-	uint32_t value_n : 31;
-	uint32_t escapes : 1; /* in the value */
+	uint32_t value_n;
 };
 
 /* The braces that the fast reader read last. They stand in the current window. */
@@ -30,6 +28,9 @@ struct gs_expo_braces {
 	size_t n; /* bytes, with the braces; 0: there are none to compare with */
 	size_t name_n; /* of the metric name, if it stands behind the '{' in quotes; else 0 */
 	size_t nlabels;
+	bool escapes; /* in any value */
+	bool quoted[GS_LIMIT_LABELS]; /* the names */
+	bool escaped[GS_LIMIT_LABELS]; /* the values */
 	struct gs_expo_place places[GS_LIMIT_LABELS];
 };
 

@@ -56,17 +56,25 @@ static inline size_t end_of(const struct gs_expo_place *place) {
 	return (size_t)place->value + place->value_n + 1;
 }
 
-/* False if there is no room to resolve escapes. */
-static inline bool set_label(struct gs_expo_parser *parser, size_t i, const char *open) {
+static inline void set_label(struct gs_expo_parser *parser, size_t i, const char *open) {
 	const struct gs_expo_place *place = &parser->braces.places[i];
 	struct gs_label *label = &parser->labels[i];
 	label->name = gs_str_make(open + place->name, place->name_n);
 	label->value = gs_str_make(open + place->value, place->value_n);
-	return !place->escapes || gs_expo_unescape(parser, label->value, true, &label->value) == GS_OK;
+}
+
+/* Resolve the escapes in the values; false if there is no room. */
+static __attribute__((noinline)) bool resolve_escapes(struct gs_expo_parser *parser, size_t nlabels) {
+	for (size_t i = 0; i < nlabels; i++) {
+		struct gs_str *value = &parser->labels[i].value;
+		if (parser->braces.escaped[i] && gs_expo_unescape(parser, *value, true, value) != GS_OK)
+			return false;
+	}
+	return true;
 }
 
 /* What stands at the same place as in the braces before, to the byte. ${inside}: the metric name stands in the braces. */
-static inline FAST bool reuse_labels(struct reader *r, const char *open, bool inside) {
+static inline FAST void reuse_labels(struct reader *r, const char *open, bool inside) {
 	struct gs_expo_braces *braces = &r->parser->braces;
 	size_t same = 0, n = braces->nlabels, start = 1;
 	if (inside == (braces->name_n != 0))
@@ -75,48 +83,64 @@ static inline FAST bool reuse_labels(struct reader *r, const char *open, bool in
 		n--;
 	if (n != 0)
 		start = end_of(&braces->places[n - 1]);
-	else if (inside && same >= braces->name_n + 4) /* and what follows the quote */
+	if (n == 0)
+		braces->escapes = false;
+	if (n == 0 && inside && same >= braces->name_n + 4) /* and what follows the quote */
 		start = braces->name_n + 3;
 	r->nlabels = n;
 	r->p = open + start;
-	for (size_t i = 0; i < n; i++) {
-		if (!set_label(r->parser, i, open))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < n; i++)
+		set_label(r->parser, i, open);
 }
 
-/* The text from r->p to its closing quote, which r->p is then at. ${ret_escapes} NULL: there may be none. */
+/* The closing quote of the text from start, which is plain up to p; NULL if it is none that the reader knows. By value, so that the reader can
+ * stay in registers. */
+static __attribute__((noinline)) FAST const char *end_of_hard_text(
+    const char *start, const char *p, const char *safe, bool *ret_escapes) {
+	struct reader r = {.p = p, .safe = safe};
+	bool ascii = true;
+	do {
+		bool escape = *r.p == '\\';
+		if (!escape && (unsigned char)*r.p < 0x80)
+			return NULL;
+		*ret_escapes = *ret_escapes || escape;
+		ascii = ascii && escape;
+		r.p += escape && (r.p[1] == '"' || r.p[1] == '\\') ? 2 : 1;
+	} while (go_to(&r, stop_value) && *r.p != '"');
+	bool ends = r.p <= safe && *r.p == '"';
+	return ends && (ascii || gs_str_is_utf8(gs_expo_between(start, r.p))) ? r.p : NULL;
+}
+
+/* The text from r->p to its closing quote, which r->p is then at. */
 static inline FAST bool read_text(struct reader *r, struct gs_str *ret, bool *ret_escapes) {
 	const char *start = r->p;
-	bool ascii = true, escapes = false;
-	while (go_to(r, stop_value) && *r->p != '"') {
-		bool escape = *r->p == '\\';
-		if (!escape && (unsigned char)*r->p < 0x80)
-			return false;
-		escapes = escapes || escape;
-		ascii = ascii && escape;
-		r->p += escape && (r->p[1] == '"' || r->p[1] == '\\') ? 2 : 1;
-	}
-	if (r->p > r->safe || *r->p != '"' || (escapes && ret_escapes == NULL))
+	bool escapes = false;
+	if (!go_to(r, stop_value))
 		return false;
+	if (*r->p != '"') {
+		const char *end = end_of_hard_text(start, r->p, r->safe, &escapes);
+		if (end == NULL)
+			return false;
+		r->p = end;
+	}
+	*ret_escapes = escapes;
 	*ret = gs_expo_between(start, r->p);
-	if (ret_escapes != NULL)
-		*ret_escapes = escapes;
-	return ascii || gs_str_is_utf8(*ret);
+	return true;
 }
 
 /* The name in quotes at r->p, which is then behind them. */
 static inline FAST bool read_quoted(struct reader *r, struct gs_str *ret_name) {
+	bool escapes;
 	r->p++;
-	if (!r->parser->quotes || !read_text(r, ret_name, NULL) || ret_name->n == 0 || ret_name->n > GS_LIMIT_NAME)
+	if (!r->parser->quotes || !read_text(r, ret_name, &escapes) || escapes || ret_name->n == 0 ||
+	    ret_name->n > GS_LIMIT_NAME)
 		return false;
 	r->p++;
 	return r->p <= r->safe;
 }
 
 /* The metric name behind the '{'. */
-static FAST bool read_inside(struct reader *r) {
+static inline FAST bool read_inside(struct reader *r) {
 	struct gs_str name;
 	if (r->p > r->safe || *r->p != '"' || !read_quoted(r, &name))
 		return false;
@@ -125,8 +149,8 @@ static FAST bool read_inside(struct reader *r) {
 }
 
 /* The name of the next label, unlike that of the braces before, and what stands between it and its value. */
-static inline FAST bool read_new_name(struct reader *r, const char *open, struct gs_expo_place *place) {
-	const struct gs_expo_place *places = r->parser->braces.places;
+static inline FAST bool read_new_name(struct reader *r, const char *open) {
+	struct gs_expo_place *places = r->parser->braces.places;
 	struct gs_str name = {.p = r->p};
 	if (r->nlabels == GS_LIMIT_LABELS || r->p > r->safe)
 		return false;
@@ -145,33 +169,36 @@ static inline FAST bool read_new_name(struct reader *r, const char *open, struct
 		if (places[i].name_n == name.n && memcmp(open + places[i].name, name.p, name.n) == 0)
 			return false;
 	}
-	place->name = (uint32_t)(name.p - open);
-	place->name_n = (uint32_t)name.n & INT32_MAX;
-	place->quoted = quoted;
+	places[r->nlabels].name = (uint32_t)(name.p - open);
+	places[r->nlabels].name_n = (uint32_t)name.n;
+	r->parser->braces.quoted[r->nlabels] = quoted;
 	r->p += 2;
 	return true;
 }
 
 /* The name of the next label, if it is that of the label at the same place in the braces before. */
-static inline FAST bool read_same_name(
-    struct reader *r, const char *open, const char *before, struct gs_expo_place *place) {
-	size_t n = (size_t)place->name_n + 2 + 2 * place->quoted;
-	if (count_equal(r->p, before + place->name - place->quoted, n, r->safe) != n)
+static inline FAST bool read_same_name(struct reader *r, const char *open, const char *before) {
+	struct gs_expo_place *place = &r->parser->braces.places[r->nlabels];
+	size_t quote = r->parser->braces.quoted[r->nlabels];
+	size_t n = (size_t)place->name_n + 2 + 2 * quote;
+	if (count_equal(r->p, before + place->name - quote, n, r->safe) != n)
 		return false;
-	place->name = (uint32_t)(r->p - open) + place->quoted;
+	place->name = (uint32_t)((size_t)(r->p - open) + quote);
 	r->p += n;
 	return true;
 }
 
 /* The value whose first byte is at r->p, which is then behind its closing quote. */
-static inline FAST bool read_value(struct reader *r, const char *open, struct gs_expo_place *place) {
+static inline FAST bool read_value(struct reader *r, const char *open) {
+	struct gs_expo_braces *braces = &r->parser->braces;
 	struct gs_str value;
 	bool escapes;
 	if (!read_text(r, &value, &escapes) || value.n > GS_LIMIT_LABEL_VALUE)
 		return false;
-	place->value = (uint32_t)(value.p - open);
-	place->value_n = (uint32_t)value.n & INT32_MAX;
-	place->escapes = escapes;
+	braces->places[r->nlabels].value = (uint32_t)(value.p - open);
+	braces->places[r->nlabels].value_n = (uint32_t)value.n;
+	braces->escaped[r->nlabels] = escapes;
+	braces->escapes = braces->escapes || escapes;
 	r->p++;
 	return true;
 }
@@ -183,8 +210,7 @@ static inline FAST bool read_labels(struct reader *r, bool inside) {
 	size_t nbefore = braces->nlabels;
 	bool alike =
 	    true; /* the names so far are those of the braces before, so that they are well formed and distinct */
-	if (!reuse_labels(r, open, inside))
-		return false;
+	reuse_labels(r, open, inside);
 	if (!inside)
 		braces->name_n = 0;
 	else if (r->p == open + 1 && !read_inside(r))
@@ -192,13 +218,12 @@ static inline FAST bool read_labels(struct reader *r, bool inside) {
 	while (r->p <= r->safe && *r->p != '}') {
 		if (r->p != open + 1 && *r->p++ != ',')
 			return false;
-		struct gs_expo_place *place = &braces->places[r->nlabels];
-		alike = alike && r->nlabels < nbefore && read_same_name(r, open, before, place);
-		if ((!alike && !read_new_name(r, open, place)) || !read_value(r, open, place) ||
-		    !set_label(r->parser, r->nlabels++, open))
+		alike = alike && r->nlabels < nbefore && read_same_name(r, open, before);
+		if ((!alike && !read_new_name(r, open)) || !read_value(r, open))
 			return false;
+		set_label(r->parser, r->nlabels++, open);
 	}
-	if (r->p > r->safe)
+	if (r->p > r->safe || (braces->escapes && !resolve_escapes(r->parser, r->nlabels)))
 		return false;
 	r->p++;
 	braces->open = open;
@@ -337,8 +362,7 @@ enum gs_status FAST FAST_READ(struct gs_expo_parser *parser, struct gs_expo_even
 	if (*r.p == '#')
 		return read_comment(&r, event) ? GS_OK : GS_EAGAIN;
 	if (!read_sample(&r, event)) {
-		parser->braces.n = 0;
-		parser->braces.nlabels = 0;
+		gs_expo_forget_braces(parser);
 		return GS_EAGAIN;
 	}
 	return r.p == parser->bounds.end ? GS_OK : gs_expo_tail(parser, event, r.p);

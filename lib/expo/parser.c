@@ -71,8 +71,7 @@ void gs_expo_feed(struct gs_expo_parser *parser, struct gs_str window, bool last
 	parser->next = parser->window;
 	parser->bounds.limit = parser->window + window.n;
 	parser->line_start = parser->window;
-	parser->braces.n = 0;
-	parser->braces.nlabels = 0;
+	gs_expo_forget_braces(parser);
 	parser->bounds.end = parser->window;
 	parser->scratch_used = 0;
 }

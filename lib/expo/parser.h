@@ -15,7 +15,7 @@
  * 3. Once status is not GS_OK, error says why and every later call gives the same answer.
  * 4. scratch[0 .. scratch_used) is what the slices of the current event may point to.
  * 5. Nothing but window, next, line_start, bounds and braces points into the window, and gs_expo_feed sets all of them anew.
- * 6. braces.n is 0, or the names of its places are well formed and distinct.
+ * 6. The names of braces.places[0 .. braces.nlabels) are well formed and distinct; braces.escapes is set if one of these has escapes.
  */
 struct gs_expo_parser {
 	struct gs_expo_options options;
@@ -119,6 +119,13 @@ GS_MUST_USE enum gs_status gs_expo_classify(struct gs_expo_parser *parser, struc
 /** gs_expo_type_of(word, strict, ret_type): The type that ${word} of a TYPE line names; false if there is none, or none in OpenMetrics if
  * ${strict}. */
 bool gs_expo_type_of(struct gs_str word, bool strict, enum gs_expo_type *ret_type);
+
+/* The next line is not compared with the one before. */
+static inline void gs_expo_forget_braces(struct gs_expo_parser *parser) {
+	parser->braces.n = 0;
+	parser->braces.name_n = 0;
+	parser->braces.nlabels = 0;
+}
 
 static inline struct gs_str gs_expo_between(const char *p, const char *end) {
 	return gs_str_make(p, (size_t)(end - p));
