@@ -23,7 +23,7 @@
  * unit", a sign before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp.
  * Stricter: a line break in a label value or a name in quotes and the label __name__ are refused (as expfmt does), as is a name in quotes that is
  * empty or not UTF-8, NUL ends nothing, and after a metric name must come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time
- * 5, and "# HELP a.b text" is a mere comment.
+ * 5, and "# HELP a.b text" is a mere comment. Blanks before a metric name are no part of it, as they are to Prometheus.
  *
  * OpenMetrics is read by the ABNF of its specification ("Text format") and the sentences around it. So it is stricter than the parsers that are
  * around in: no number with sign is a NaN, none is out of the range of a double ("Numbers"), a time is no NaN or Inf, quotes in a HELP text are
