@@ -259,7 +259,7 @@ static inline FAST bool read_number(struct reader *r, double *ret) {
 	if (!go_to(r, stop_word) || r->p == start)
 		return false;
 	struct gs_str text = gs_expo_between(start, r->p);
-	return (text.n <= 8 && gs_expo_parse_short(text, ret)) || gs_expo_parse_number(text, ret);
+	return (text.n <= 16 && gs_expo_parse_short(text, ret)) || gs_expo_parse_number(text, ret);
 }
 
 /* Where the line ends whose value ends at p: there, or where the end is found for what follows the value. NULL if the value does not

@@ -43,26 +43,45 @@ static inline bool gs_expo_join_digits(uint64_t digits, uint64_t *ret) {
 	return true;
 }
 
-/** gs_expo_parse_short(text, ret): The same for a text of at most eight bytes, of which eight can be read, if it is digits and at most one point. A
- * mantissa below 2^53 and a power of ten that are both exact give an exactly rounded quotient. */
-static inline bool gs_expo_parse_short(struct gs_str text, double *ret) {
-	static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
-	unsigned shift =
-	    64 - 8 * (unsigned)text.n; /* so that the last digit stands highest, with zeros before the first */
-	uint64_t digits = gs_expo_load_word(text.p) << shift ^ GS_EXPO_EACH('0') << shift;
-	uint64_t other = digits ^ GS_EXPO_EACH('.' ^ '0'), number;
+/* Take the point out of the digits ending in ${last}, if there is one: it goes, what stands before it moves up. Sets how many digits follow it. */
+static inline bool gs_expo_drop_point(uint64_t *last, uint64_t carry, unsigned *ret_behind) {
+	uint64_t other = *last ^ GS_EXPO_EACH('.' ^ '0');
 	uint64_t point = (other - GS_EXPO_EACH(1)) & ~other & GS_EXPO_EACH(0x80);
-	if (point == 0) {
-		if (!gs_expo_join_digits(digits, &number))
-			return false;
-		*ret = (double)number;
-		return true;
-	}
-	unsigned at = (unsigned)__builtin_ctzll(point) - 7; /* the point goes, what stands before it moves up */
-	uint64_t before = digits & ((UINT64_C(1) << at) - 1), behind = digits & ~((UINT64_C(2) << (at + 7)) - 1);
-	if (text.n == 1 || !gs_expo_join_digits(before << 8 | behind, &number))
+	if (point == 0)
 		return false;
-	*ret = (double)number / powers[(56 - at) / 8];
+	unsigned at = (unsigned)__builtin_ctzll(point) - 7;
+	uint64_t before = *last & ((UINT64_C(1) << at) - 1), behind = *last & ~((UINT64_C(2) << (at + 7)) - 1);
+	*last = before << 8 | behind | carry;
+	*ret_behind = (56 - at) / 8;
+	return true;
+}
+
+/** gs_expo_parse_short(text, ret): The same for a text of at most 16 bytes, of which at least eight can be read, if it is digits and at most one
+ * point. A mantissa below 2^53 and a power of ten that are both exact give an exactly rounded quotient. */
+static inline bool gs_expo_parse_short(struct gs_str text, double *ret) {
+	static const double powers[] = {
+	    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+	/* The last eight digits, and those before them; the last of each stands highest, with zeros before the first. */
+	uint64_t last = gs_expo_load_word(text.p) ^ GS_EXPO_EACH('0'), first = 0, number, rest = 0;
+	unsigned behind = 0;
+	if (text.n <= 8) {
+		last <<= 64 - 8 * (unsigned)text.n;
+	} else {
+		first = last << (128 - 8 * (unsigned)text.n);
+		last = gs_expo_load_word(text.p + text.n - 8) ^ GS_EXPO_EACH('0');
+	}
+	bool point = gs_expo_drop_point(&last, first >> 56, &behind);
+	if (point) {
+		first <<= 8;
+	} else if (text.n > 8) {
+		point = gs_expo_drop_point(&first, 0, &behind);
+		behind += point ? 8 : 0;
+	}
+	if (!gs_expo_join_digits(last, &number) || (text.n > 8 && !gs_expo_join_digits(first, &rest)) ||
+	    text.n == (size_t)point)
+		return false;
+	number += rest * 100000000;
+	*ret = point ? (double)number / powers[behind] : (double)number;
 	return true;
 }
 

@@ -101,7 +101,7 @@ static void test_strict_bad(void **state) {
 
 /* text, with junk behind it that must not matter, read both ways. */
 static void check_short(const char *text, size_t n) {
-	char room[16];
+	char room[24];
 	double got = -1, want = -1;
 	memset(room, '7', sizeof(room));
 	memcpy(room, text, n);
@@ -114,11 +114,11 @@ static void check_short(const char *text, size_t n) {
 
 static void test_short_numbers(void **state) {
 	(void)state;
-	static const char bytes[] = "0123456789..";
+	static const char bytes[] = "01234567890123456789.";
 	uint32_t seed = 1;
-	for (int round = 0; round < 200000; round++) {
-		char text[9] = "";
-		size_t n = 1 + (size_t)round % 8;
+	for (int round = 0; round < 400000; round++) {
+		char text[17] = "";
+		size_t n = 1 + (size_t)round % 16;
 		for (size_t i = 0; i < n; i++) {
 			seed = seed * 1664525 + 1013904223;
 			text[i] = bytes[(seed >> 16) % (sizeof(bytes) - 1)];
@@ -129,13 +129,14 @@ static void test_short_numbers(void **state) {
 
 static void test_every_byte_in_a_short_number(void **state) {
 	(void)state;
-	static const char *const numbers[] = {
-	    "1", "12345678", "1.5", ".5", "5.", "0.25", "1234.678", "1234567.", ".2345678"};
+	static const char *const numbers[] = {"1", "12345678", "1.5", ".5", "5.", "0.25", "1234.678", "1234567.",
+	    ".2345678", "123456789", "1234567890123456", "1234567.90123456", "12345678.0123456", "123456789.123456",
+	    ".123456789012345", "123456789012345.", "9999999999.99999"};
 	for (size_t k = 0; k < COUNT(numbers); k++) {
 		size_t n = strlen(numbers[k]);
 		for (size_t i = 0; i < n; i++) {
 			for (int c = 1; c < 256; c++) {
-				char text[9] = "";
+				char text[17] = "";
 				memcpy(text, numbers[k], n);
 				text[i] = (char)c;
 				check_short(text, n);
