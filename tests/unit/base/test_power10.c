@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every power of ten against its definition, with integers as long as needed. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,6 +100,28 @@ static void test_negative(void **state) {
 	}
 }
 
+static void *sum_of_table(void *ctx) {
+	gs_uint128 *sum = ctx;
+	for (int k = GS_POWER10_MIN; k <= GS_POWER10_MAX; k++)
+		*sum += gs_power10(k);
+	return NULL;
+}
+
+/* The first who ask, all at once, get the same. */
+static void test_first_use_by_threads(void **state) {
+	(void)state;
+	pthread_t threads[4];
+	gs_uint128 sums[4] = {0}, want = 0;
+	assert_false(gs_power10_is_ready());
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, sum_of_table, &sums[i]), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	sum_of_table(&want);
+	for (int i = 0; i < 4; i++)
+		assert_true(sums[i] == want && want != 0);
+}
+
 static void test_made_once(void **state) {
 	(void)state;
 	gs_uint128 before = gs_power10(-1);
@@ -109,6 +132,7 @@ static void test_made_once(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_first_use_by_threads),
 	    cmocka_unit_test(test_positive),
 	    cmocka_unit_test(test_negative),
 	    cmocka_unit_test(test_made_once),
