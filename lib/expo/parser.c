@@ -61,6 +61,7 @@ void gs_expo_begin(struct gs_expo_parser *parser, const struct gs_expo_options *
 	parser->saw_eof = false;
 	parser->ended = false;
 	parser->scanned = 0;
+	gs_expo_family_begin(parser);
 	gs_expo_feed(parser, (struct gs_str){0}, false);
 }
 

@@ -2,6 +2,7 @@
 #ifndef GRAVEL_LIB_EXPO_PARSER_H
 #define GRAVEL_LIB_EXPO_PARSER_H
 
+#include "family.h"
 #include "fast.h"
 #include "gravel/expo/expo.h"
 #include "scan.h"
@@ -39,6 +40,7 @@ struct gs_expo_parser {
 	struct gs_expo_braces braces;
 	struct gs_error error;
 	struct gs_exemplar exemplar;
+	struct gs_expo_family family;
 	struct gs_label labels[2 * GS_LIMIT_LABELS]; /* of the sample, then of its exemplar */
 	char scratch[GS_LIMIT_LABEL_VALUE]; /* unescaped texts */
 };

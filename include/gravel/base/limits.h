@@ -13,6 +13,7 @@
 #define GS_LIMIT_NAME 1024 /* bytes in a metric or label name */
 #define GS_LIMIT_LABEL_VALUE (64 * 1024) /* bytes in a label value, HELP or UNIT */
 #define GS_LIMIT_BUCKETS 4096 /* buckets or quantiles of one histogram or summary */
+#define GS_LIMIT_SEEN 25000000 /* series, metrics and families that gs_expo_seen remembers: 256 MiB */
 
 /* Pushes. receiver.limits.push_body, receiver.limits.push_samples, receiver.limits.pushes_in_flight */
 #define GS_LIMIT_PUSH_BODY (64 * 1024 * 1024) /* bytes, after decompression */

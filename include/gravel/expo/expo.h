@@ -19,7 +19,7 @@
  * and before '=' a label name; HELP, TYPE and UNIT may have the name in quotes too. Escapes are those of label values. The name must be UTF-8
  * and not empty; a sample has exactly one metric name.
  *
- * Text is laxer than Prometheus in: CRLF, blanks at the end of a line and around a type, the type words of OpenMetrics, "# UNIT name
+ * Text is laxer than Prometheus in: CRLF, blanks before a metric name and around a type, the type words of OpenMetrics, "# UNIT name
  * unit", a sign before a timestamp (as expfmt), an OpenMetrics exemplar behind the value or timestamp.
  * Stricter: a line break in a label value or a name in quotes and the label __name__ are refused (as expfmt does), as is a name in quotes that is
  * empty or not UTF-8, NUL ends nothing, and after a metric name must come a blank or '{': "cpu.0 5" is not metric cpu of value .0 at time
@@ -120,8 +120,9 @@ struct gs_native {
  * One event. Slices and pointers stand in the caller's window or in the parser; all are valid until the next call of gs_expo_next or gs_expo_feed.
  *
  * The parts of a histogram or summary come as samples of their own, as the text has them, each saying which part of which family it is. A
- * sample that is ${joined} belongs to the same metric as the sample before: same family, and the same labels apart from le or quantile. So
- * one value with its parts is a run of joined samples; where a body mixes the parts of several metrics, it is several runs.
+ * sample that is ${joined} belongs to the same metric point as the sample before: same family and timestamp, and the same labels apart from le or
+ * quantile. So one value with its parts is a run of joined samples; where a body mixes the parts of several metrics, it is several runs. What
+ * is not like a part (a bucket without le, in text) is a metric of its own.
  */
 struct gs_expo_event {
 	enum gs_expo_kind kind;
@@ -157,7 +158,8 @@ struct gs_expo_options {
 	    utf8_names; /* OpenMetrics: names in quotes are allowed (its content type said escaping=allow-utf-8); text has them always */
 	size_t max_samples; /* 0: no limit */
 	/* NULL: what only a memory of the whole exposition can tell (series and families that stand twice, metrics that are mixed) is left to
-	 * the caller, as Prometheus' parser does. Else it is an error, and running out of memory GS_ENOMEM. */
+	 * the caller, as Prometheus' parser does: so pass the two families "go_memstats_alloc_bytes" of most programs in Go. Else it is an
+	 * error, and running out of memory GS_ENOMEM. */
 	struct gs_expo_seen *seen;
 };
 

@@ -36,12 +36,15 @@ static const struct bad_case bad[] = {
     {"a 1 # {\"m\"} 1", 1, 8, "a second metric name \"m\": the exemplar of metric \"a\" has its name already"},
 };
 
+/* OpenMetrics has exemplars of counters and buckets alone. */
+#define COUNTER "# TYPE a counter\n"
+
 static const struct good_case strict_good[] = {
-    {"a 1 # {} 2\n# EOF\n", "S a 1 # 2;"},
-    {"a{b=\"c\"} 1 # {t=\"x\",u=\"\"} 0.5\n# EOF", "S a b=[c] 1 # t=[x] u=[] 0.5;"},
-    {"a 1 1.5 # {t=\"x\"} -Inf\n# EOF", "S a 1 @1500 # t=[x] -Inf;"},
-    {"a 1 -1.5 # {t=\"x\"} nan 1e3\n# EOF", "S a 1 @-1500 # t=[x] NaN @1000000;"},
-    {"a 1 # {t=\" # {} 1\"} 1 .25\n# EOF", "S a 1 # t=[ # {} 1] 1 @250;"},
+    {COUNTER "a_total 1 # {} 2\n# EOF\n", "T a counter;S a_total 1 # 2;"},
+    {COUNTER "a_total{b=\"c\"} 1 # {t=\"x\",u=\"\"} 0.5\n# EOF", "T a counter;S a_total b=[c] 1 # t=[x] u=[] 0.5;"},
+    {COUNTER "a_total 1 1.5 # {t=\"x\"} -Inf\n# EOF", "T a counter;S a_total 1 @1500 # t=[x] -Inf;"},
+    {COUNTER "a_total 1 -1.5 # {t=\"x\"} nan 1e3\n# EOF", "T a counter;S a_total 1 @-1500 # t=[x] NaN @1000000;"},
+    {COUNTER "a_total 1 # {t=\" # {} 1\"} 1 .25\n# EOF", "T a counter;S a_total 1 # t=[ # {} 1] 1 @250;"},
 };
 
 static const struct bad_case strict_bad[] = {
@@ -64,7 +67,7 @@ static enum gs_status parse_characters(const struct gs_expo_options *options, si
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_buf body;
 	gs_buf_init(&body, 2000);
-	gs_buf_cstr(&body, "a 1 # {abc=\"\\n\\\\\",b=\""); /* six: an escape is one */
+	gs_buf_cstr(&body, COUNTER "a_total 1 # {abc=\"\\n\\\\\",b=\""); /* six: an escape is one */
 	for (size_t i = 6; i < n; i++)
 		gs_buf_cstr(&body, "\xc3\xa4");
 	gs_buf_cstr(&body, "\"} 1\n# EOF\n");
@@ -79,8 +82,9 @@ static void test_characters(void **state) {
 	struct gs_error err;
 	assert_int_equal(parse_characters(&openmetrics, 128, &err), GS_OK);
 	assert_int_equal(parse_characters(&openmetrics, 129, &err), GS_EINVAL);
-	assert_int_equal(err.column, 7);
-	assert_string_equal(err.text, "the labels of the exemplar of metric \"a\" have more than 128 characters");
+	assert_int_equal(err.line, 2);
+	assert_int_equal(err.column, 13);
+	assert_string_equal(err.text, "the labels of the exemplar of metric \"a_total\" have more than 128 characters");
 	assert_int_equal(parse_characters(NULL, 200, &err), GS_OK);
 }
 
@@ -89,9 +93,9 @@ static void test_utf8_names(void **state) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_buf out;
 	gs_buf_init(&out, 1000);
-	struct gs_str body = GS_STR("{\"a.b\"} 1 # {\"t.u\"=\"x\"} 1\n# EOF\n");
+	struct gs_str body = GS_STR("# TYPE \"a.b\" counter\n{\"a.b_total\"} 1 # {\"t.u\"=\"x\"} 1\n# EOF\n");
 	assert_int_equal(dump_body_as(parser, &openmetrics_utf8, body, &out, NULL), GS_OK);
-	assert_true(gs_str_eq(gs_buf_slice(&out), GS_STR("S a.b 1 # t.u=[x] 1;")));
+	assert_true(gs_str_eq(gs_buf_slice(&out), GS_STR("T a.b counter;S a.b_total 1 # t.u=[x] 1;")));
 	gs_buf_free(&out);
 	gs_expo_parser_free(parser);
 }

@@ -53,9 +53,9 @@ static const struct good_case strict_good[] = {
     {"a 1.\na .5\na -.5e1\na 1.5E+3\na 1e3\na 1.e-1\n# EOF", "S a 1;S a 0.5;S a -5;S a 1500;S a 1000;S a 0.1;"},
     {"a inf\na +Inf\na -INF\na Infinity\na -infINITY\n# EOF", "S a +Inf;S a +Inf;S a -Inf;S a +Inf;S a -Inf;"},
     {"a nan\na NaN\na NAN\n# EOF", "S a NaN;S a NaN;S a NaN;"},
-    {"a 1 0\na 1 1.5\na 1 -1.5\na 1 .001\n# EOF", "S a 1 @0;S a 1 @1500;S a 1 @-1500;S a 1 @1;"},
+    {"a 1 -1.5\na 1 0\na 1 .001\na 1 1.5\n# EOF", "S a 1 @-1500;S a 1 @0;S a 1 @1;S a 1 @1500;"},
     {"a 1 1520879607.789\n# EOF", "S a 1 @1520879607789;"},
-    {"a 1 1.0019\na 1 -1.0019\n# EOF", "S a 1 @1001;S a 1 @-1001;"},
+    {"a 1 -1.0019\na 1 1.0019\n# EOF", "S a 1 @-1001;S a 1 @1001;"},
     {"a 1 1e3\na 1 1604676851.123456789\n# EOF", "S a 1 @1000000;S a 1 @1604676851123;"},
     {"a 1 -9223372036854775.808\n# EOF", "S a 1 @-9223372036854775808;"},
 };
