@@ -11,7 +11,7 @@
 
 GRAVEL_DEB_BUILD="gcc libc6-dev cmake ninja-build pkg-config curl libnats-dev libmicrohttpd-dev libcurl4-openssl-dev
 	libzstd-dev zlib1g-dev libpcre2-dev libxxhash-dev libyaml-dev"
-GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist clang clang-format"
+GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format"
 
 GRAVEL_EL_BUILD="gcc cmake ninja-build pkgconf-pkg-config curl libmicrohttpd-devel libcurl-devel libzstd-devel zlib-devel
 	pcre2-devel xxhash-devel libyaml-devel"

@@ -27,6 +27,9 @@ failed=0
 failures=()
 out=
 
+# The folders of the tests that run against our programs, seen from the first.
+suites=(. ../oracle)
+
 # The modules that start threads or are called from several.
 threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest|relay)'
 
@@ -74,7 +77,7 @@ run_ctest() {
 	fi
 }
 
-# run_e2e DIR SLOW OPTION...: with the programs of that build folder.
+# run_e2e DIR SLOW OPTION...: with the programs of that build folder; the options name the tests.
 run_e2e() {
 	local dir=$1 slow=$2 rc good bad
 	shift 2
@@ -82,7 +85,7 @@ run_e2e() {
 	(
 		export GRAVEL_TEST_SLOW=$slow PYTHONDONTWRITEBYTECODE=1
 		[ "$dir" = "$root/build" ] || export GRAVEL_BIN=$dir/bin
-		cd "$root/tests/e2e" && "${prefix[@]}" "$python" -m pytest -q "${parallel[@]}" "$@"
+		cd "$root/tests/e2e" && "${prefix[@]}" "$python" -m pytest -q -c pytest.ini "${parallel[@]}" "$@"
 	) | tee "$out"
 	rc=${PIPESTATUS[0]}
 	good=$(tally passed) bad=$(($(tally failed) + $(tally errors\\?)))
@@ -102,7 +105,7 @@ plain() { configure_and_build "$root/build" -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE
 with_asan() {
 	configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address || return
 	run_ctest "$root/build-asan"
-	run_e2e "$root/build-asan" 3
+	run_e2e "$root/build-asan" 3 "${suites[@]}"
 }
 
 with_tsan() {
@@ -117,7 +120,7 @@ with_tsan() {
 everything() {
 	if plain; then
 		run_ctest "$root/build"
-		run_e2e "$root/build" 1
+		run_e2e "$root/build" 1 "${suites[@]}"
 	fi
 	[ "$quick" = 0 ] || return
 	with_asan
@@ -166,9 +169,9 @@ main() {
 		case $sanitize in
 		address)
 			configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address &&
-				run_e2e "$root/build-asan" 3 -k "${joined# or }"
+				run_e2e "$root/build-asan" 3 "${suites[@]}" -k "${joined# or }"
 			;;
-		*) plain && run_e2e "$root/build" 1 -k "${joined# or }" ;;
+		*) plain && run_e2e "$root/build" 1 "${suites[@]}" -k "${joined# or }" ;;
 		esac
 	else
 		case $sanitize in
