@@ -130,7 +130,9 @@ static enum gs_status read_event(struct gs_expo_parser *parser, struct gs_expo_e
 
 enum gs_status gs_expo_next(struct gs_expo_parser *parser, struct gs_expo_event *event, struct gs_error *err) {
 	enum gs_status status = parser->status;
-	if (status == GS_OK)
+	if (status == GS_OK && parser->options.format == GS_FORMAT_PROTOBUF)
+		status = gs_expo_protobuf(parser, event);
+	else if (status == GS_OK)
 		status = read_event(parser, event);
 	if (status != GS_OK && status != GS_EAGAIN && err != NULL)
 		*err = parser->error;

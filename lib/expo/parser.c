@@ -62,6 +62,7 @@ void gs_expo_begin(struct gs_expo_parser *parser, const struct gs_expo_options *
 	parser->ended = false;
 	parser->scanned = 0;
 	gs_expo_family_begin(parser);
+	gs_expo_protobuf_begin(&parser->protobuf);
 	gs_expo_feed(parser, (struct gs_str){0}, false);
 }
 
@@ -89,6 +90,8 @@ void gs_expo_begin_text(struct gs_expo_parser *parser, struct gs_str body) {
 bool gs_expo_recover(struct gs_expo_parser *parser) {
 	if ((parser->status != GS_EINVAL && parser->status != GS_ELIMIT) || parser->ended)
 		return false;
+	if (parser->options.format == GS_FORMAT_PROTOBUF)
+		gs_expo_protobuf_recover(&parser->protobuf);
 	parser->status = GS_OK;
 	return true;
 }

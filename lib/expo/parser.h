@@ -5,6 +5,7 @@
 #include "family.h"
 #include "fast.h"
 #include "gravel/expo/expo.h"
+#include "protobuf.h"
 #include "scan.h"
 
 /* What the sources of this module share; not for others. */
@@ -43,6 +44,7 @@ struct gs_expo_parser {
 	struct gs_expo_family family;
 	struct gs_label labels[2 * GS_LIMIT_LABELS]; /* of the sample, then of its exemplar */
 	char scratch[GS_LIMIT_LABEL_VALUE]; /* unescaped texts */
+	struct gs_expo_protobuf protobuf;
 };
 
 /* A piece of the input made fit for an error text: printable and short. */

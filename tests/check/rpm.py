@@ -4,7 +4,7 @@
 
 - The spec's version is the project's, in the changelog too.
 - Every file that the spec takes from the tree exists; every file of a package is put there by something.
-- The libraries that it needs to build are those of cmake/GravelDeps.cmake, by their EL names.
+- The libraries and programs that it needs to build are those of cmake/GravelDeps.cmake, by their EL names.
 - A unit starts a program of its own package, with a configuration of its own package, as the user that is made; its log
   rotation names the unit and its folder. Configuration belongs to root and the group, 0640, and is never replaced. Nothing enables a unit.
 - rpmspec parses the spec, rpmlint finds no error in it, systemd-analyze nothing in the units, where these are installed.
@@ -139,7 +139,7 @@ def check_files(root, spec, problems):
 
 def check_requires(root, spec, problems):
     text = re.sub(r"(?m)^\s*#.*", "", csource.read(root, DEPS))
-    needs = re.findall(r'gravel_need\((\w+)\s+(\S+)\s+\S+\s+("[^"]*"|[^\s")]+)\)', text)
+    needs = re.findall(r'gravel_need(?:_program)?\((\w+)\s+(\S+)\s+\S+\s+("[^"]*"|[^\s")]+)\)', text)
     # A name in quotes is a sentence: EL has no package of it. What is required then is its pkg-config name, where it is not bundled.
     wanted = {f"pkgconfig({pc})" if el[0] == '"' else el for _, pc, el in needs}
     if not wanted:

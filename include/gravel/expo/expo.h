@@ -31,6 +31,12 @@
  * begin with an underscore (reserved, but in the grammar). Prometheus' reading is followed where the grammar says nothing: a backslash before any
  * other character stands for itself, what is below a millisecond in a timestamp is dropped, and with utf8_names come names in quotes, and
  * units of any UTF-8.
+ *
+ * The protobuf exposition gives the samples that the text of the same producer has, in the same order, with le and quantile as Go writes them
+ * there, and on top of them _created and native histograms; a gauge histogram has _gsum and _gcount. A native histogram has its classic samples
+ * even where it has no classic buckets: +Inf, sum and count. Stricter than Prometheus: a metric has the value of its type (as in expfmt), bounds of
+ * buckets rise, spans match buckets, no count is negative, schemas are -4 to 8, times those of google.protobuf.Timestamp, __name__ and the
+ * family's own le or quantile are no labels of a metric, an empty message is an error and so is a group (wire types 3 and 4).
  */
 
 enum gs_expo_format {
@@ -163,7 +169,8 @@ struct gs_expo_options {
 	struct gs_expo_seen *seen;
 };
 
-/* The fixed state of a parse. Opaque; about 100 KiB. Not thread-safe: one owner at a time. */
+/* The fixed state of a parse. Opaque; about 900 KiB, of which only the protobuf exposition touches more than 100. Not thread-safe: one owner
+ * at a time. */
 struct gs_expo_parser;
 
 /** gs_expo_parser_new(): Allocate a parser, reusable for any number of bodies; NULL when out of memory. */

@@ -88,7 +88,7 @@ class Target:
 
             def do_GET(self):
                 target.seen.append((time.monotonic(), dict(self.headers.items())))
-                data = target.body.encode("utf-8")
+                data = target.body if isinstance(target.body, bytes) else target.body.encode("utf-8")
                 self.send_response(target.code)
                 self.send_header("Content-Type", target.content_type)
                 self.send_header("Content-Length", str(len(data)))
