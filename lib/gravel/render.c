@@ -1,66 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gravel/expo/write.h"
 #include "store_internal.h"
 
 /* Labels of the longest series: those of the sample and those that a batch sets. */
 #define RENDER_LABELS_MAX 256
 
 struct view {
-	struct gs_str name;
+	struct gs_expo_writer *writer;
 	const struct gs_label *labels;
 	size_t nlabels;
 	enum gs_expo_type type;
 	const struct value *value;
 };
 
-static void write_simple(struct gs_buf *out, const struct view *view) {
-	gs_expo_write_sample(out, view->name, GS_STR(""), view->labels, view->nlabels, NULL, view->value->simple);
+static void write_one(const struct view *view, struct gs_str suffix, const struct gs_label *bound, double value) {
+	struct gs_expo_sample sample = {
+	    .suffix = suffix, .labels = view->labels, .nlabels = view->nlabels, .bound = bound, .value = value};
+	gs_expo_write_sample(view->writer, &sample);
 }
 
-static void write_bounds(struct gs_buf *out, const struct view *view) {
+static void write_bounds(const struct view *view) {
 	bool summary = gs_kind_of_type(view->type) == KIND_SUMMARY;
 	struct gs_str suffix = summary ? GS_STR("") : gs_part_suffix(view->type, SUFFIX_BUCKET);
 	const struct parts *parts = view->value->parts;
 	for (uint32_t i = 0; i < parts->layout->n; i++) {
 		struct gs_label bound = {
 		    .name = summary ? GS_STR("quantile") : GS_STR("le"), .value = parts->layout->text[i]};
-		gs_expo_write_sample(out, view->name, suffix, view->labels, view->nlabels, &bound, parts->v[i]);
+		write_one(view, suffix, &bound, parts->v[i]);
 	}
 }
 
-static void write_sum(struct gs_buf *out, const struct view *view) {
-	if (view->value->parts->has_sum)
-		gs_expo_write_sample(out, view->name, gs_part_suffix(view->type, SUFFIX_SUM), view->labels,
-		    view->nlabels, NULL, view->value->parts->sum);
+static void write_sum(const struct view *view) {
+	const struct parts *parts = view->value->parts;
+	if (parts->has_sum)
+		write_one(view, gs_part_suffix(view->type, SUFFIX_SUM), NULL, parts->sum);
 }
 
-static void write_count(struct gs_buf *out, const struct view *view) {
-	if (view->value->parts->has_count)
-		gs_expo_write_sample(out, view->name, gs_part_suffix(view->type, SUFFIX_COUNT), view->labels,
-		    view->nlabels, NULL, view->value->parts->count);
+static void write_count(const struct view *view) {
+	const struct parts *parts = view->value->parts;
+	if (parts->has_count)
+		write_one(view, gs_part_suffix(view->type, SUFFIX_COUNT), NULL, parts->count);
 }
 
 /* Which lines of a series: all of them, or in a family of several types those of one metric name at a time, because a name must stand
  * together. */
 enum pass { PASS_ALL, PASS_NAME, PASS_BUCKET, PASS_SUM, PASS_COUNT, PASSES };
 
-static void write_pass(struct gs_buf *out, const struct view *view, enum pass pass) {
+static void write_pass(const struct view *view, enum pass pass) {
 	bool simple = gs_kind_of_type(view->type) == KIND_SIMPLE;
 	enum pass bounds = gs_kind_of_type(view->type) == KIND_SUMMARY ? PASS_NAME : PASS_BUCKET;
 	if (simple) {
 		if (pass == PASS_ALL || pass == PASS_NAME)
-			write_simple(out, view);
+			write_one(view, GS_STR(""), NULL, view->value->simple);
 		return;
 	}
 	if (pass == PASS_ALL || pass == bounds)
-		write_bounds(out, view);
+		write_bounds(view);
 	if (pass == PASS_ALL || pass == PASS_SUM)
-		write_sum(out, view);
+		write_sum(view);
 	if (pass == PASS_ALL || pass == PASS_COUNT)
-		write_count(out, view);
+		write_count(view);
 }
 
-static void write_series(
-    struct gs_store *store, struct gs_buf *out, const struct series *series, int64_t now_ms, enum pass pass) {
+static void write_series(struct gs_store *store, struct gs_expo_writer *writer, const struct series *series,
+    int64_t now_ms, enum pass pass) {
 	struct gs_label labels[RENDER_LABELS_MAX];
 	struct value read = {0};
 	enum gs_expo_type type = (enum gs_expo_type)series->type;
@@ -68,7 +71,7 @@ static void write_series(
 		labels[i] =
 		    (struct gs_label){gs_symbol_str(series->labels[2 * i]), gs_symbol_str(series->labels[2 * i + 1])};
 	struct view view = {
-	    .name = gs_symbol_str(series->family->name),
+	    .writer = writer,
 	    .labels = labels,
 	    .nlabels = series->nlabels,
 	    .type = type,
@@ -79,21 +82,27 @@ static void write_series(
 			return;
 		view.value = &read;
 	}
-	write_pass(out, &view, pass);
+	write_pass(&view, pass);
 	gs_parts_free(store, read.parts);
 }
 
-static void write_family(struct gs_store *store, struct family *family, int64_t now_ms, struct gs_buf *out) {
+static void write_family(
+    struct gs_store *store, struct family *family, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct gs_expo_writer writer;
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
-	/* Text 0.0.4 has no gaugehistogram: to its readers the parts are metrics of their own. */
+	/* Text has no gaugehistogram: to its readers the parts are metrics of their own. */
 	bool one = gs_family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
+	struct gs_expo_family head = {.name = gs_symbol_str(family->name),
+	    .help = gs_symbol_str(family->help),
+	    .type = one ? type : GS_TYPE_UNTYPED};
 	gs_family_sort(family);
 	size_t start = out->n;
-	gs_expo_write_meta(out, gs_symbol_str(family->name), one ? type : GS_TYPE_UNTYPED, gs_symbol_str(family->help));
+	gs_expo_writer_init(&writer, out, dialect);
+	gs_expo_write_family(&writer, &head);
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
 		for (uint32_t i = 0; i < family->n; i++)
-			write_series(store, out, family->series[i], now_ms, pass);
+			write_series(store, &writer, family->series[i], now_ms, pass);
 		if (one)
 			break;
 	}
@@ -101,7 +110,8 @@ static void write_family(struct gs_store *store, struct family *family, int64_t 
 		out->n = start; /* every pebble is empty: no family without samples */
 }
 
-bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_buf *out) {
+bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect,
+    struct gs_buf *out) {
 	gs_store_sort(store);
 	size_t low = 0, high = store->norder;
 	while (low < high) {
@@ -113,15 +123,16 @@ bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t 
 	}
 	if (low == store->norder)
 		return false;
-	write_family(store, store->order[low], now_ms, out);
+	write_family(store, store->order[low], now_ms, dialect, out);
 	*after = gs_symbol_str(store->order[low]->name);
 	return true;
 }
 
-bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_buf *out) {
+bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect,
+    struct gs_buf *out) {
 	struct family *family = gs_family_find(store, name);
 	if (family == NULL)
 		return false;
-	write_family(store, family, now_ms, out);
+	write_family(store, family, now_ms, dialect, out);
 	return true;
 }

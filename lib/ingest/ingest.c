@@ -255,14 +255,14 @@ void gs_ingest_refresh(struct gs_ingest *ingest) {
 	gs_lock_release(&ingest->queue_lock);
 }
 
-void gs_ingest_render(struct gs_ingest *ingest, struct gs_buf *out) {
+void gs_ingest_render(struct gs_ingest *ingest, struct gs_expo_dialect dialect, struct gs_buf *out) {
 	char name[GS_LIMIT_NAME];
 	struct gs_str after = {0};
 	int64_t now_ms = gs_clock_wall_ms();
 	bool more = true;
 	while (more && out->status == GS_OK) {
 		gs_ingest_store_take(ingest);
-		more = gs_store_render_next(ingest->store, &after, now_ms, out);
+		more = gs_store_render_next(ingest->store, &after, now_ms, dialect, out);
 		if (more && after.n <= sizeof(name)) {
 			memcpy(name, after.p, after.n);
 			after.p = name;
@@ -271,10 +271,49 @@ void gs_ingest_render(struct gs_ingest *ingest, struct gs_buf *out) {
 	}
 }
 
-void gs_ingest_render_family(struct gs_ingest *ingest, struct gs_str name, struct gs_buf *out) {
-	gs_ingest_store_take(ingest);
-	gs_store_render_family(ingest->store, name, gs_clock_wall_ms(), out);
-	gs_ingest_store_release(ingest);
+/* Families that were asked for by name. */
+struct choice {
+	struct gs_ingest *ingest;
+	struct gs_expo_dialect dialect;
+	struct gs_buf *out;
+	struct gs_map *done;
+	struct gs_arena *arena;
+};
+
+static enum gs_status render_once(const struct choice *choice, struct gs_str name) {
+	if (gs_map_get(choice->done, name) != NULL)
+		return GS_OK;
+	gs_ingest_store_take(choice->ingest);
+	gs_store_render_family(choice->ingest->store, name, gs_clock_wall_ms(), choice->dialect, choice->out);
+	gs_ingest_store_release(choice->ingest);
+	return gs_map_put(choice->done, name, choice->done);
+}
+
+/* A name is what a family is called here, or what a reader of escaped names was told. */
+static enum gs_status render_chosen(const struct choice *choice, struct gs_str name) {
+	size_t n;
+	char *read = gs_arena_alloc(choice->arena, name.n + 1);
+	if (read == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = render_once(choice, name);
+	if (status == GS_OK && gs_expo_read_escaped(name, read, &n))
+		status = render_once(choice, gs_str_make(read, n));
+	return status;
+}
+
+enum gs_status gs_ingest_render_families(struct gs_ingest *ingest, const struct gs_str *names, size_t n,
+    struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct choice choice = {.ingest = ingest,
+	    .dialect = dialect,
+	    .out = out,
+	    .done = gs_map_new(SIZE_MAX),
+	    .arena = gs_arena_new(SIZE_MAX / 2)};
+	enum gs_status status = choice.done != NULL && choice.arena != NULL ? GS_OK : GS_ENOMEM;
+	for (size_t i = 0; i < n && status == GS_OK; i++)
+		status = render_chosen(&choice, names[i]);
+	gs_map_free(choice.done);
+	gs_arena_free(choice.arena);
+	return status;
 }
 
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest) {

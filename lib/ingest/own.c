@@ -4,16 +4,23 @@
  * or double a series that a poller's own metrics brought.
  */
 #include "gravel/base/clock.h"
+#include "gravel/expo/write.h"
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
-static void write_group_gauge(struct gs_buf *out, struct gs_str name, const struct gs_group_view *group, double value) {
+static void write_group_gauge(struct gs_buf *out, const char *name, const struct gs_group_view *group, double value) {
+	struct gs_expo_writer writer;
 	struct gs_label labels[] = {
 	    {GS_STR_INIT("instance"), group->key.instance},
 	    {GS_STR_INIT("job"), group->key.job},
 	    {GS_STR_INIT("publisher"), group->key.publisher},
 	};
-	gs_expo_write_sample(out, name, GS_STR(""), labels, sizeof(labels) / sizeof(labels[0]), NULL, value);
+	struct gs_expo_family family = {.name = gs_str_of(name), .no_type = true}; /* its head stands at another place */
+	struct gs_expo_sample sample = {
+	    .labels = labels, .nlabels = sizeof(labels) / sizeof(labels[0]), .value = value};
+	gs_expo_writer_init(&writer, out, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT});
+	gs_expo_write_family(&writer, &family);
+	gs_expo_write_sample(&writer, &sample);
 }
 
 static void set_store_metrics(struct gs_ingest *ingest) {
@@ -38,8 +45,8 @@ void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	/* Only this thread changes the groups, so reading them needs no lock. */
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(
-		    &ingest->own_text, GS_STR("gravel_scrape_timestamp_seconds"), &group, (double)group.time_ms / 1e3);
-		write_group_gauge(&ingest->own_text, GS_STR("gravel_scrape_age_seconds"), &group,
+		    &ingest->own_text, "gravel_scrape_timestamp_seconds", &group, (double)group.time_ms / 1e3);
+		write_group_gauge(&ingest->own_text, "gravel_scrape_age_seconds", &group,
 		    (double)(now_ms - group.time_ms) / 1e3);
 	}
 	gs_batch_begin(ingest->own_batch, &options);

@@ -8,6 +8,7 @@
 #include "gravel/base/mem.h"
 #include "gravel/bus/outbox.h"
 #include "gravel/codec/codec.h"
+#include "gravel/expo/write.h"
 #include "gravel/log/log.h"
 #include "gravel/scrape/series.h"
 #include "gravel/telemetry/telemetry.h"

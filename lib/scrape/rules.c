@@ -6,6 +6,7 @@
 
 #include "gravel/base/limits.h"
 #include "gravel/base/mem.h"
+#include "gravel/expo/write.h"
 
 /* Fixed: far above what a sane expression needs for a name of GS_LIMIT_NAME bytes, and less than a millisecond or so. */
 #define MATCH_STEPS 100000
@@ -180,7 +181,8 @@ enum gs_status gs_rules_apply(
 			status = find(rules, event.name, &rule);
 		if (status != GS_OK)
 			break;
-		name = gs_str_make(event.series.p, event.name.n);
+		/* The name as it stands in the body, which lives longer than the event; not that of one in quotes. */
+		name = gs_str_make(event.series.p, gs_str_starts(event.series, event.name) ? event.name.n : 0);
 		if (rule != NULL && !has_label(&event))
 			write_labelled(out, &rest, event.series, gs_buf_slice(&rule->label));
 	}

@@ -65,9 +65,10 @@ static void push(void *ctx) {
 
 static void render(void *ctx) {
 	struct work *w = ctx;
+	struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
 	struct gs_str after = {0};
 	gs_buf_clear(&w->out);
-	while (gs_store_render_next(w->store, &after, w->now, &w->out))
+	while (gs_store_render_next(w->store, &after, w->now, dialect, &w->out))
 		continue;
 	bench_sink += w->out.n;
 }

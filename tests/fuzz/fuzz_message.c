@@ -54,7 +54,8 @@ static void read_back(struct gs_ingest *ingest) {
 	gs_buf_init(&out, SIZE_MAX);
 	gs_ingest_refresh(ingest);
 	gs_ingest_refresh(ingest);
-	gs_ingest_render(ingest, &out);
+	gs_ingest_render(
+	    ingest, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}, &out);
 	demand(parser != NULL && out.status == GS_OK, "memory");
 	gs_expo_begin_text(parser, gs_buf_slice(&out));
 	do {

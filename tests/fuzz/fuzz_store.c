@@ -101,9 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		apply(&b, (uint8_t)message.p[0], gs_str_make(message.p + 1, message.n - 1));
 		gs_store_expire(b.store, b.now, &stale, &expired);
 		gs_store_check(b.store);
+		struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
 		struct gs_str after = {0};
 		gs_buf_clear(&out);
-		while (gs_store_render_next(b.store, &after, b.now, &out))
+		while (gs_store_render_next(b.store, &after, b.now, dialect, &out))
 			continue;
 		gs_store_check(b.store);
 		read_back(&b, gs_buf_slice(&out));

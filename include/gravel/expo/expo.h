@@ -206,20 +206,6 @@ bool gs_expo_recover(struct gs_expo_parser *parser);
 /** gs_expo_begin_text(parser, body): gs_expo_begin without options and gs_expo_feed of all of ${body}. */
 void gs_expo_begin_text(struct gs_expo_parser *parser, struct gs_str body);
 
-/* Writing, text 0.0.4. Values and names must be valid; label values and help text are escaped here. */
-
-/** gs_expo_write_meta(out, name, type, help): Append "# HELP" (unless ${help} is empty) and "# TYPE" lines. The types that 0.0.4 does
- * not know are written as the nearest it does: info and stateset as gauge, gaugehistogram as histogram. */
-void gs_expo_write_meta(struct gs_buf *out, struct gs_str name, enum gs_expo_type type, struct gs_str help);
-
-/** gs_expo_write_label(out, first, name, value): Append name="value", a comma before it unless ${first}. */
-void gs_expo_write_label(struct gs_buf *out, bool first, struct gs_str name, struct gs_str value);
-
-/** gs_expo_write_sample(out, name, suffix, labels, nlabels, extra, value):
- * Append one sample line. ${suffix} ("_bucket") follows the name; ${extra} (may be NULL) is one more label at the end. */
-void gs_expo_write_sample(struct gs_buf *out, struct gs_str name, struct gs_str suffix, const struct gs_label *labels,
-    size_t nlabels, const struct gs_label *extra, double value);
-
 /** gs_expo_is_metric_name(s), gs_expo_is_label_name(s): The classic character sets. */
 bool gs_expo_is_metric_name(struct gs_str s);
 bool gs_expo_is_label_name(struct gs_str s);

@@ -94,16 +94,20 @@ static inline enum gs_status scrape_at(struct bench *b, const char *instance, in
 }
 
 /* The whole exposition, NUL-terminated; to be freed with gs_free. */
-static inline char *exposition(struct bench *b) {
+static inline char *exposition_in(struct bench *b, struct gs_expo_dialect dialect) {
 	struct gs_buf out;
 	struct gs_str after = {0};
 	size_t n;
 	gs_buf_init(&out, SIZE_MAX);
-	while (gs_store_render_next(b->store, &after, b->now, &out))
+	while (gs_store_render_next(b->store, &after, b->now, dialect, &out))
 		continue;
 	gs_store_check(b->store);
 	gs_buf_char(&out, '\0');
 	return gs_buf_take(&out, &n);
+}
+
+static inline char *exposition(struct bench *b) {
+	return exposition_in(b, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES});
 }
 
 #define assert_exposition(b, expected)                                                                                 \

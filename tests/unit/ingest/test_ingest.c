@@ -86,7 +86,9 @@ static const char *family(struct gs_ingest *ingest, const char *name) {
 	gs_buf_init(&out, sizeof(text) - 1);
 	gs_ingest_refresh(ingest);
 	gs_ingest_refresh(ingest); /* the first may be served before the queue is */
-	gs_ingest_render_family(ingest, gs_str_of(name), &out);
+	struct gs_str names[] = {gs_str_of(name)};
+	struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT};
+	assert_int_equal(gs_ingest_render_families(ingest, names, 1, dialect, &out), GS_OK);
 	memcpy(text, out.p != NULL ? out.p : "", out.n);
 	text[out.n] = '\0';
 	gs_buf_free(&out);
@@ -279,7 +281,7 @@ static void test_concurrent(void **state) {
 		gs_buf_init(&out, SIZE_MAX);
 		send_part(ingest, header_at(now + i), "x 1\ny 2\n", 0);
 		gs_ingest_refresh(ingest);
-		gs_ingest_render(ingest, &out);
+		gs_ingest_render(ingest, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT}, &out);
 		assert_int_equal(out.status, GS_OK);
 		gs_buf_free(&out);
 	}
