@@ -15,8 +15,9 @@
 #define GS_COPY_SSE2
 #endif
 
-/* What was seen; all zero at first. */
+/* What was seen; all zero at first but for reserved. */
 struct gs_odd {
+	char reserved; /* a first letter that makes a name odd; a digit: none does that is not odd anyway */
 #ifdef GS_COPY_SSE2
 	__m128i bytes; /* not 0 where a byte was odd */
 #endif
@@ -91,8 +92,7 @@ static inline __m128i gs_copy_short(char *at, const char *p, size_t n) {
 	return _mm_set1_epi32((int)word);
 }
 
-static inline char *gs_copy_looking(
-    char *at, struct gs_str s, struct gs_odd *odd, __m128i (*look)(__m128i block)) {
+static inline char *gs_copy_looking(char *at, struct gs_str s, struct gs_odd *odd, __m128i (*look)(__m128i block)) {
 	const char *p = s.p;
 	size_t n = s.n;
 	if (n < 16) {
@@ -117,7 +117,8 @@ static inline char *gs_copy_value(char *at, struct gs_str s, struct gs_odd *odd)
 
 /* A name, which is not empty, of a label. */
 static inline char *gs_copy_name(char *at, struct gs_str s, struct gs_odd *odd) {
-	odd->any |= (unsigned)((unsigned char)s.p[0] - '0') < 10;
+	char first = s.p[0];
+	odd->any |= ((unsigned)((unsigned char)first - '0') < 10) | (first == odd->reserved);
 	return gs_copy_looking(at, s, odd, gs_odd_name);
 }
 
@@ -146,7 +147,7 @@ static inline char *gs_copy_value(char *at, struct gs_str s, struct gs_odd *odd)
 }
 
 static inline char *gs_copy_name(char *at, struct gs_str s, struct gs_odd *odd) {
-	odd->any |= (gs_expo_class[(unsigned char)s.p[0]] & GS_EXPO_LABEL_FIRST) == 0;
+	odd->any |= (gs_expo_class[(unsigned char)s.p[0]] & GS_EXPO_LABEL_FIRST) == 0 || s.p[0] == odd->reserved;
 	for (size_t i = 0; i < s.n; i++)
 		odd->any |= (gs_expo_class[(unsigned char)s.p[i]] & GS_EXPO_LABEL) == 0;
 	return gs_copy(at, s);

@@ -163,8 +163,8 @@ static void take_wish(struct wish *wish, const struct media *media, enum gs_expo
 	bool draft = format == GS_FORMAT_OPENMETRICS && is_word(media->version, "0.0.1");
 	if (fit < wish->fit || (fit == wish->fit && (!wish->draft || draft)))
 		return;
-	*wish = (struct wish){
-	    .fit = fit, .q = media->q, .position = position, .escaping = media->escaping, .draft = draft};
+	*wish =
+	    (struct wish){.fit = fit, .q = media->q, .position = position, .escaping = media->escaping, .draft = draft};
 }
 
 static bool is_better(const struct wish *a, const struct wish *b) {

@@ -187,8 +187,7 @@ void gs_expo_write_family(struct gs_expo_writer *writer, const struct gs_expo_fa
 	if (!family->no_type && w->strict && w->type == GS_TYPE_UNTYPED)
 		write_comment(w, "# TYPE ", GS_STR("unknown"));
 	else if (!family->no_type)
-		write_comment(w, "# TYPE ",
-		    gs_str_of(w->strict ? gs_expo_type_name(w->type) : text_type(w->type)));
+		write_comment(w, "# TYPE ", gs_str_of(w->strict ? gs_expo_type_name(w->type) : text_type(w->type)));
 	if (w->strict && may_have_unit(w, family->unit))
 		write_comment(w, "# UNIT ", family->unit);
 	if (w->strict)
@@ -271,16 +270,6 @@ static char *put_plain(char *at, const struct gs_expo_writer *w, const struct gs
 	return at;
 }
 
-/* Names that VALUES escapes although they are classic ones. */
-static bool has_reserved_names(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	bool found = false;
-	if (w->dialect.escaping != GS_ESCAPE_VALUES)
-		return false;
-	for (size_t i = 0; i < s->nlabels; i++)
-		found |= s->labels[i].name.p[0] == 'U';
-	return found || (s->bound != NULL && s->bound->name.p[0] == 'U');
-}
-
 /* Samples: what must be looked at piece by piece */
 
 /* As Go prints a float, with ".0" where it would look like an integer: OpenMetrics, "Canonical Numbers". */
@@ -320,8 +309,8 @@ static struct gs_str bound_name(const struct gs_expo_writer *w, struct gs_str su
 	return (struct gs_str){0};
 }
 
-static char *put_label(char *at, const struct gs_expo_writer *w, char before, const struct gs_label *label,
-    struct gs_str bound) {
+static char *put_label(
+    char *at, const struct gs_expo_writer *w, char before, const struct gs_label *label, struct gs_str bound) {
 	bool quoted = w->dialect.escaping == GS_ESCAPE_NONE && !gs_expo_is_label_name(label->name);
 	double v;
 	*at++ = before;
@@ -450,16 +439,13 @@ static void write_looking(struct gs_expo_writer *w, const struct gs_expo_sample 
 static bool is_left_out(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	if (s->suffix.n != sizeof("_created") - 1 || !gs_str_eq(s->suffix, GS_STR("_created")))
 		return false;
-	return !w->strict ||
-	       (w->type != GS_TYPE_COUNTER && w->type != GS_TYPE_HISTOGRAM && w->type != GS_TYPE_SUMMARY);
+	return !w->strict || (w->type != GS_TYPE_COUNTER && w->type != GS_TYPE_HISTOGRAM && w->type != GS_TYPE_SUMMARY);
 }
 
 /* What of the sample can stand as it is, at ${at}; NULL: not all of it can. */
 static char *try_plain(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	struct gs_odd odd = {0};
+	struct gs_odd odd = {.reserved = w->dialect.escaping == GS_ESCAPE_VALUES ? 'U' : '0'};
 	if (w->strict && (s->exemplar != NULL || bound_name(w, s->suffix).n != 0))
-		return NULL;
-	if (has_reserved_names(w, s))
 		return NULL;
 	at = put_plain(at, w, s, &odd);
 	return gs_is_odd(&odd) ? NULL : at;

@@ -110,8 +110,8 @@ static void write_family(
 		out->n = start; /* every pebble is empty: no family without samples */
 }
 
-bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect,
-    struct gs_buf *out) {
+bool gs_store_render_next(
+    struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
 	gs_store_sort(store);
 	size_t low = 0, high = store->norder;
 	while (low < high) {
@@ -128,8 +128,8 @@ bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t 
 	return true;
 }
 
-bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect,
-    struct gs_buf *out) {
+bool gs_store_render_family(
+    struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
 	struct family *family = gs_family_find(store, name);
 	if (family == NULL)
 		return false;

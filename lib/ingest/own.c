@@ -15,7 +15,8 @@ static void write_group_gauge(struct gs_buf *out, const char *name, const struct
 	    {GS_STR_INIT("job"), group->key.job},
 	    {GS_STR_INIT("publisher"), group->key.publisher},
 	};
-	struct gs_expo_family family = {.name = gs_str_of(name), .no_type = true}; /* its head stands at another place */
+	struct gs_expo_family family = {
+	    .name = gs_str_of(name), .no_type = true}; /* its head stands at another place */
 	struct gs_expo_sample sample = {
 	    .labels = labels, .nlabels = sizeof(labels) / sizeof(labels[0]), .value = value};
 	gs_expo_writer_init(&writer, out, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT});
@@ -46,8 +47,8 @@ void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(
 		    &ingest->own_text, "gravel_scrape_timestamp_seconds", &group, (double)group.time_ms / 1e3);
-		write_group_gauge(&ingest->own_text, "gravel_scrape_age_seconds", &group,
-		    (double)(now_ms - group.time_ms) / 1e3);
+		write_group_gauge(
+		    &ingest->own_text, "gravel_scrape_age_seconds", &group, (double)(now_ms - group.time_ms) / 1e3);
 	}
 	gs_batch_begin(ingest->own_batch, &options);
 	if (ingest->own_text.status != GS_OK ||

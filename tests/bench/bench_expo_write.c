@@ -10,15 +10,16 @@
 #define LABELS_MAX 8
 #define TEXT_MAX 48 /* bytes of a made-up label value */
 #define FAMILY 1000 /* series in each */
+#define VALUES 1000 /* different values of a label: a store keeps each once */
 
 struct one {
 	struct gs_label labels[LABELS_MAX];
 	size_t nlabels;
 	double value;
-	char texts[LABELS_MAX][TEXT_MAX];
 };
 
 struct work {
+	char texts[LABELS_MAX][VALUES][TEXT_MAX];
 	struct one *series;
 	size_t n;
 	struct gs_expo_dialect dialect;
@@ -58,17 +59,21 @@ static void make(struct work *w, size_t n, const char *const *label_names, const
 	w->n = n;
 	w->series = calloc(n, sizeof(*w->series));
 	demand(w->series != NULL, "out of memory");
+	for (size_t k = 0; k < LABELS_MAX; k++) {
+		for (size_t i = 0; i < VALUES; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			snprintf(w->texts[k][i], TEXT_MAX, texts[k], i);
+#pragma GCC diagnostic pop
+		}
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct one *one = &w->series[i];
 		one->nlabels = 5 + i / FAMILY % 4;
 		one->value = value_of(i);
-		for (size_t k = 0; k < one->nlabels; k++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(one->texts[k], TEXT_MAX, texts[k], (i * (k + 3)) % 1000);
-#pragma GCC diagnostic pop
-			one->labels[k] = (struct gs_label){gs_str_of(label_names[k]), gs_str_of(one->texts[k])};
-		}
+		for (size_t k = 0; k < one->nlabels; k++)
+			one->labels[k] =
+			    (struct gs_label){gs_str_of(label_names[k]), gs_str_of(w->texts[k][i * (k + 3) % VALUES])};
 	}
 }
 
@@ -89,8 +94,7 @@ static void write_samples(void *ctx) {
 	gs_expo_writer_init(&writer, &w->out, w->dialect);
 	for (size_t i = 0; i < w->n; i++) {
 		const struct one *one = &w->series[i];
-		struct gs_expo_sample sample = {
-		    .labels = one->labels, .nlabels = one->nlabels, .value = one->value};
+		struct gs_expo_sample sample = {.labels = one->labels, .nlabels = one->nlabels, .value = one->value};
 		if (i % FAMILY == 0)
 			begin_family(w, &writer, i);
 		gs_expo_write_sample(&writer, &sample);
@@ -124,8 +128,7 @@ static void keep_prefixes(struct work *w) {
 	w->prefix_text = malloc(w->n * 600);
 	demand(w->prefixes != NULL && w->prefix_text != NULL, "out of memory");
 	for (size_t i = 0; i < w->n; i++) {
-		struct gs_expo_sample sample = {
-		    .labels = w->series[i].labels, .nlabels = w->series[i].nlabels};
+		struct gs_expo_sample sample = {.labels = w->series[i].labels, .nlabels = w->series[i].nlabels};
 		if (i % FAMILY == 0)
 			begin_family(w, &writer, i);
 		size_t at = w->out.n;
@@ -158,7 +161,7 @@ static void measure(const struct bench_options *options, struct work *w, const c
 
 int main(int argc, char **argv) {
 	struct bench_options options = bench_options_read(argc, argv);
-	struct work w = {.dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}};
+	static struct work w = {.dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}};
 	size_t n = options.smoke ? 2000 : 100000;
 	gs_buf_init(&w.out, (size_t)1 << 30);
 	make(&w, n, names, values);

@@ -29,14 +29,16 @@ struct gs_expo_family {
 };
 
 struct gs_expo_sample {
-	struct gs_str suffix; /* "_bucket", "_sum", ...; "_created" is written in OpenMetrics only, where the type has it */
+	struct gs_str
+	    suffix; /* "_bucket", "_sum", ...; "_created" is written in OpenMetrics only, where the type has it */
 	const struct gs_label *labels;
 	size_t nlabels;
 	const struct gs_label *bound; /* NULL, or one more label, at the end */
 	double value;
 	bool has_timestamp;
 	int64_t timestamp_ms;
-	const struct gs_exemplar *exemplar; /* NULL, or written in OpenMetrics only, where the type, the bucket and its own length allow it */
+	const struct gs_exemplar *
+	    exemplar; /* NULL, or written in OpenMetrics only, where the type, the bucket and its own length allow it */
 };
 
 /*

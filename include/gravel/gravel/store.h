@@ -98,12 +98,12 @@ struct gs_store_stats gs_store_stats(const struct gs_store *store);
  * Append the first family whose name is greater than *${after} (empty at first) to ${out}, with pebbles as they are at ${now_ms}, and set *${after} to its name,
  * a slice that lives until the family changes: copy it before letting go of the store. Returns false at the end. May sort the
  * family, hence no const. ${dialect} is text; with escaping UNDERSCORES or DOTS two families or series may become one. */
-bool gs_store_render_next(struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect,
-    struct gs_buf *out);
+bool gs_store_render_next(
+    struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);
 
 /** gs_store_render_family(store, name, now_ms, dialect, out): Append one family; false if it is not there. */
-bool gs_store_render_family(struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect,
-    struct gs_buf *out);
+bool gs_store_render_family(
+    struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);
 
 /** gs_store_check(store): Assert every invariant. For tests; slow. */
 void gs_store_check(struct gs_store *store);

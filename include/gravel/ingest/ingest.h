@@ -71,8 +71,8 @@ void gs_ingest_render(struct gs_ingest *ingest, struct gs_expo_dialect dialect, 
 /** gs_ingest_render_families(ingest, names, n, dialect, out):
  * Append the families of these names, as far as they are there, each once. A name may also be as gs_expo_escape writes it by VALUES. Any thread.
  * GS_ENOMEM: not all of them were looked for. */
-GS_MUST_USE enum gs_status gs_ingest_render_families(struct gs_ingest *ingest, const struct gs_str *names, size_t n,
-    struct gs_expo_dialect dialect, struct gs_buf *out);
+GS_MUST_USE enum gs_status gs_ingest_render_families(
+    struct gs_ingest *ingest, const struct gs_str *names, size_t n, struct gs_expo_dialect dialect, struct gs_buf *out);
 
 /** gs_ingest_stats(ingest): Any thread. */
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest);
