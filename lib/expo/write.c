@@ -487,7 +487,7 @@ bool gs_expo_check_family(struct gs_expo_writer *writer, struct gs_expo_parser *
 	struct gs_buf *out = writer->out;
 	struct gs_expo_event event;
 	enum gs_status status;
-	if (!writer->strict || out->status != GS_OK)
+	if (!writer->strict || out->status != GS_OK || out->n == writer->start)
 		return true;
 	struct gs_expo_options options = {
 	    .format = GS_FORMAT_OPENMETRICS,

@@ -83,6 +83,15 @@ static void read_back(struct bench *b, struct gs_str text) {
 	gs_arena_free(arena);
 }
 
+static void serve(struct bench *b, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct gs_str after = {0};
+	gs_buf_clear(out);
+	while (gs_store_render_next(b->store, &after, b->now, dialect, out))
+		continue;
+	gs_store_check(b->store);
+	read_back(b, gs_buf_slice(out));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct gs_store_options options = {.max_age_ms = 80000, .expiration_ms = 200000};
 	struct bench b = {.now = T0};
@@ -101,13 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		apply(&b, (uint8_t)message.p[0], gs_str_make(message.p + 1, message.n - 1));
 		gs_store_expire(b.store, b.now, &stale, &expired);
 		gs_store_check(b.store);
-		struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
-		struct gs_str after = {0};
-		gs_buf_clear(&out);
-		while (gs_store_render_next(b.store, &after, b.now, dialect, &out))
-			continue;
-		gs_store_check(b.store);
-		read_back(&b, gs_buf_slice(&out));
+		serve(&b, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT_1, .escaping = GS_ESCAPE_NONE}, &out);
+		serve(&b, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}, &out);
 	}
 	gs_buf_free(&out);
 	gs_batch_free(b.batch);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is served when names are no classic ones; what is served of values is tested with the values. */
+#include "gravel_test.h"
+
+static const struct gs_store_options plain = {.max_age_ms = 1000};
+static const struct gs_expo_dialect values = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
+static const struct gs_expo_dialect utf8 = {.format = GS_FORMAT_TEXT_1, .escaping = GS_ESCAPE_NONE};
+
+static void assert_rendered(struct bench *b, struct gs_expo_dialect dialect, const char *expected) {
+	char *text = exposition_in(b, dialect);
+	assert_string_equal(text, expected);
+	gs_free(text);
+}
+
+static const char body[] = "# HELP \"my.requests\" How \"many\".\n"
+			   "# TYPE \"my.requests\" counter\n"
+			   "{\"my.requests\",\"http.route\"=\"/a\\\"b\",code=\"200\"} 5\n"
+			   "# TYPE \"my.time\" histogram\n"
+			   "{\"my.time_bucket\",le=\"1\"} 2\n"
+			   "{\"my.time_bucket\",le=\"+Inf\"} 3\n"
+			   "{\"my.time_sum\"} 4.5\n"
+			   "{\"my.time_count\"} 3\n"
+			   "# TYPE plain gauge\n"
+			   "plain{a=\"1\"} 7\n";
+
+static void test_dialects(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &plain);
+	assert_pushed(&b, body);
+	assert_rendered(&b, utf8,
+	    "# HELP \"my.requests\" How \"many\".\n"
+	    "# TYPE \"my.requests\" counter\n"
+	    "{\"my.requests\",code=\"200\",\"http.route\"=\"/a\\\"b\"} 5\n"
+	    "# TYPE \"my.time\" histogram\n"
+	    "{\"my.time_bucket\",le=\"1\"} 2\n"
+	    "{\"my.time_bucket\",le=\"+Inf\"} 3\n"
+	    "{\"my.time_sum\"} 4.5\n"
+	    "{\"my.time_count\"} 3\n"
+	    "# TYPE plain gauge\n"
+	    "plain{a=\"1\"} 7\n");
+	assert_rendered(&b, values,
+	    "# HELP U__my_2e_requests How \"many\".\n"
+	    "# TYPE U__my_2e_requests counter\n"
+	    "U__my_2e_requests{code=\"200\",U__http_2e_route=\"/a\\\"b\"} 5\n"
+	    "# TYPE U__my_2e_time histogram\n"
+	    "U__my_2e_time_bucket{le=\"1\"} 2\n"
+	    "U__my_2e_time_bucket{le=\"+Inf\"} 3\n"
+	    "U__my_2e_time_sum 4.5\n"
+	    "U__my_2e_time_count 3\n"
+	    "# TYPE plain gauge\n"
+	    "plain{a=\"1\"} 7\n");
+	bench_close(&b);
+}
+
+/* No push can make one family or one series of two, whatever it is called. */
+static void test_names_that_look_escaped(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &plain);
+	assert_pushed(&b, "# TYPE \"a.b\" histogram\n"
+			  "{\"a.b_bucket\",le=\"+Inf\"} 1\n"
+			  "{\"a.b_sum\"} 2\n"
+			  "{\"a.b_count\"} 1\n");
+	assert_pushed(&b, "U__a_2e_b 1\nU__a_2e_b_sum 2\n");
+	assert_pushed(&b, "{\"m\",\"x.y\"=\"1\"} 1\n{\"m\",U__x_2e_y=\"1\"} 2\n{\"m\",x_y=\"1\"} 3\n");
+	assert_rendered(&b, values,
+	    "# TYPE U__U____a__2e__b untyped\n"
+	    "U__U____a__2e__b 1\n"
+	    "# TYPE U__U____a__2e__b__sum untyped\n"
+	    "U__U____a__2e__b__sum 2\n"
+	    "# TYPE U__a_2e_b histogram\n"
+	    "U__a_2e_b_bucket{le=\"+Inf\"} 1\n"
+	    "U__a_2e_b_sum 2\n"
+	    "U__a_2e_b_count 1\n"
+	    "# TYPE m untyped\n"
+	    "m{U__U____x__2e__y=\"1\"} 2\n"
+	    "m{U__x_2e_y=\"1\"} 1\n"
+	    "m{x_y=\"1\"} 3\n");
+	bench_close(&b);
+}
+
+static void test_one_family(void **state) {
+	(void)state;
+	struct bench b;
+	struct gs_buf out;
+	bench_open(&b, &plain);
+	gs_buf_init(&out, 10000);
+	assert_pushed(&b, body);
+	assert_true(gs_store_render_family(b.store, GS_STR("my.requests"), b.now, values, &out));
+	assert_false(gs_store_render_family(b.store, GS_STR("U__my_2e_requests"), b.now, values, &out));
+	assert_false(gs_store_render_family(b.store, GS_STR("my_requests"), b.now, values, &out));
+	gs_buf_char(&out, '\0');
+	assert_string_equal(out.p, "# HELP U__my_2e_requests How \"many\".\n"
+				   "# TYPE U__my_2e_requests counter\n"
+				   "U__my_2e_requests{code=\"200\",U__http_2e_route=\"/a\\\"b\"} 5\n");
+	gs_buf_free(&out);
+	bench_close(&b);
+}
+
+/* Scraped by another of us, an exposition is the same again. */
+static void test_round_trip(void **state) {
+	(void)state;
+	struct bench b, c;
+	bench_open(&b, &plain);
+	bench_open(&c, &plain);
+	assert_pushed(&b, body);
+	char *text = exposition_in(&b, utf8);
+	assert_pushed(&c, text);
+	assert_rendered(&c, utf8, text);
+	gs_free(text);
+	bench_close(&b);
+	bench_close(&c);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_dialects),
+	    cmocka_unit_test(test_names_that_look_escaped),
+	    cmocka_unit_test(test_one_family),
+	    cmocka_unit_test(test_round_trip),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
