@@ -193,7 +193,39 @@ def test_gzip_both_ways(gateway):
 
 
 def test_content_type_of_the_exposition(gateway):
-    assert gateway.get("/metrics").headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    answer = gateway.get("/metrics")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8; escaping=values"
+    assert "Accept" in answer.headers.get_all("Vary")
+
+
+PROMETHEUS_3 = ("application/openmetrics-text;version=1.0.0;escaping=%s;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
+                "text/plain;version=1.0.0;escaping=%s;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
+UTF8_BODY = "# TYPE \"http.requests\" counter\n{\"http.requests\",\"http.route\"=\"/a\"} 5\n"
+ESCAPED_BODY = "# TYPE U__http_2e_requests counter\nU__http_2e_requests{U__http_2e_route=\"/a\"} 5\n"
+
+
+def test_names_in_quotes_are_served_to_who_reads_them(gateway):
+    gateway.push_ok(UTF8_BODY)
+    answer = gateway.get("/metrics?name[]=http.requests",
+                         headers={"Accept": PROMETHEUS_3 % ("allow-utf-8", "allow-utf-8")})
+    assert answer.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+    assert answer.body.decode() == UTF8_BODY
+
+
+@pytest.mark.parametrize("accept", ["*/*", PROMETHEUS_3 % ("underscores", "underscores"), "text/plain;escaping=dots"])
+def test_names_in_quotes_are_escaped_for_all_others(gateway, accept):
+    gateway.push_ok(UTF8_BODY)
+    answer = gateway.get("/metrics?name[]=http.requests", headers={"Accept": accept})
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8; escaping=values"
+    assert answer.body.decode() == ESCAPED_BODY
+
+
+def test_families_are_asked_for_by_any_of_their_names_and_served_once(gateway):
+    gateway.push_ok(UTF8_BODY)
+    query = "&".join("name[]=" + name for name in ("http.requests", "U__http_2e_requests", "none", "http.requests"))
+    assert gateway.get("/metrics?" + query).body.decode() == ESCAPED_BODY
+    assert gateway.get("/metrics?name[]=U__http_2e_requests").body.decode() == ESCAPED_BODY
+    assert gateway.get("/metrics?name[]=http_requests").body.decode() == ""
 
 
 def test_integers_print_without_exponent_up_to_2_53(gateway):
