@@ -11,6 +11,7 @@ benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
 expo|parsing of expositions beside memcpy and a newline scan
 number|reading and writing of numbers beside libc
+write|writing of stored series, by dialect, beside memcpy
 store|scrapes and pushes into the store, and rendering beside memcpy
 "
 

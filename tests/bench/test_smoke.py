@@ -12,7 +12,8 @@ RUN = pathlib.Path(__file__).with_name("run.sh")
 KEYS = {"name": str, "value": (int, float), "unit": str, "min": (int, float), "max": (int, float), "runs": int}
 WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_skipped", "pipeline.wire_bytes",
           "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples", "store.render",
-          "store.scrape.read_and_apply", "store.memory", "number.scan.doubles", "number.print.integers.cost"}
+          "store.scrape.read_and_apply", "store.memory", "write.text",
+          "number.scan.doubles", "number.print.integers.cost"}
 SKIP = 77  # as CMakeLists.txt knows it
 
 

@@ -32,7 +32,7 @@ struct work {
 static void demand(bool condition, const char *what) {
 	if (condition)
 		return;
-	fprintf(stderr, "bench_expo_write: %s\n", what);
+	fprintf(stderr, "bench_write: %s\n", what);
 	exit(1);
 }
 
