@@ -102,6 +102,7 @@ void gs_expo_writer_init(struct gs_expo_writer *writer, struct gs_buf *out, stru
 	writer->strict = dialect.format == GS_FORMAT_OPENMETRICS;
 	writer->type = GS_TYPE_UNTYPED;
 	writer->quoted = false;
+	writer->odd = false;
 	writer->start = out->n;
 	writer->nname = 0;
 	writer->nhead = 0;
@@ -194,27 +195,7 @@ void gs_expo_write_family(struct gs_expo_writer *writer, const struct gs_expo_fa
 		write_help(w, family->help);
 }
 
-/* Samples: what can stand as it is, which is nearly all */
-
-static size_t plain_label_size(const struct gs_label *label) {
-	return label->name.n + label->value.n + 4;
-}
-
-static size_t plain_size(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	size_t n = w->nname + s->suffix.n + GS_NUM_DOUBLE_MAX + TIMESTAMP_MAX + 8;
-	for (size_t i = 0; i < s->nlabels; i++)
-		n += plain_label_size(&s->labels[i]);
-	return n + (s->bound != NULL ? plain_label_size(s->bound) : 0);
-}
-
-static inline char *put_plain_label(char *at, char before, const struct gs_label *label, struct gs_odd *odd) {
-	*at++ = before;
-	at = gs_copy_name(at, label->name, odd);
-	memcpy(at, "=\"", 2);
-	at = gs_copy_value(at + 2, label->value, odd);
-	*at++ = '"';
-	return at;
-}
+/* Samples */
 
 /* What stands before the labels; *before is then what must stand before the first. */
 static char *put_metric(char *at, const struct gs_expo_writer *w, struct gs_str suffix, char *before) {
@@ -254,24 +235,6 @@ static char *put_value(char *at, const struct gs_expo_writer *w, const struct gs
 	return s->has_timestamp ? put_time(at, w, s->timestamp_ms) : at;
 }
 
-static char *put_plain(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s, struct gs_odd *odd) {
-	char before;
-	at = put_metric(at, w, s->suffix, &before);
-	for (size_t i = 0; i < s->nlabels; i++) {
-		at = put_plain_label(at, before, &s->labels[i], odd);
-		before = ',';
-	}
-	if (s->bound != NULL) {
-		at = put_plain_label(at, before, s->bound, odd);
-		before = ',';
-	}
-	if (before == ',')
-		*at++ = '}';
-	return at;
-}
-
-/* Samples: what must be looked at piece by piece */
-
 /* As Go prints a float, with ".0" where it would look like an integer: OpenMetrics, "Canonical Numbers". */
 static size_t print_canonical(char *out, double v) {
 	size_t n = gs_num_print_double(out, v), sign = out[0] == '-';
@@ -309,7 +272,8 @@ static struct gs_str bound_name(const struct gs_expo_writer *w, struct gs_str su
 	return (struct gs_str){0};
 }
 
-static char *put_label(
+/* A label that cannot stand as it is: its name, its value, or both. ${bound} names the one whose value is a number. */
+static __attribute__((noinline)) char *put_odd_label(
     char *at, const struct gs_expo_writer *w, char before, const struct gs_label *label, struct gs_str bound) {
 	bool quoted = w->dialect.escaping == GS_ESCAPE_NONE && !gs_expo_is_label_name(label->name);
 	double v;
@@ -329,9 +293,35 @@ static char *put_label(
 	return at;
 }
 
-static char *put_series(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
+/* A label as it is. */
+static inline char *put_plain_label(char *at, char before, const struct gs_label *label, struct gs_odd *odd) {
+	*at++ = before;
+	at = gs_copy_name(at, label->name, odd);
+	memcpy(at, "=\"", 2);
+	at = gs_copy_value(at + 2, label->value, odd);
+	*at++ = '"';
+	return at;
+}
+
+static struct gs_odd nothing_odd(const struct gs_expo_writer *w) {
+	return (struct gs_odd){.reserved = w->dialect.escaping == GS_ESCAPE_VALUES ? 'U' : '0'};
+}
+
+/* Either. */
+static char *put_label(
+    char *at, struct gs_expo_writer *w, char before, const struct gs_label *label, struct gs_str bound) {
+	struct gs_odd odd = nothing_odd(w);
+	char *end = put_plain_label(at, before, label, &odd);
+	if (!gs_is_odd(&odd) && (bound.n == 0 || !gs_str_eq(label->name, bound)))
+		return end;
+	w->odd = true;
+	return put_odd_label(at, w, before, label, bound);
+}
+
+static char *put_series(char *at, struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	struct gs_str bound = bound_name(w, s->suffix);
 	char before;
+	w->odd = false;
 	at = put_metric(at, w, s->suffix, &before);
 	for (size_t i = 0; i < s->nlabels; i++) {
 		at = put_label(at, w, before, &s->labels[i], bound);
@@ -390,7 +380,7 @@ static bool may_have_exemplar(const struct gs_expo_writer *w, const struct gs_ex
 	       is_short(w, s->exemplar);
 }
 
-static char *put_exemplar(char *at, const struct gs_expo_writer *w, const struct gs_exemplar *exemplar) {
+static char *put_exemplar(char *at, struct gs_expo_writer *w, const struct gs_exemplar *exemplar) {
 	memcpy(at, " # ", 3);
 	at += 3;
 	if (exemplar->nlabels == 0)
@@ -422,19 +412,6 @@ static size_t line_bound(const struct gs_expo_writer *w, const struct gs_expo_sa
 	return bound;
 }
 
-static void write_looking(struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	bool exemplar = may_have_exemplar(w, s);
-	struct line line;
-	char *at = begin_line(&line, w->out, line_bound(w, s, exemplar));
-	if (at != NULL) {
-		at = put_value(put_series(at, w, s), w, s);
-		if (exemplar)
-			at = put_exemplar(at, w, s->exemplar);
-		*at++ = '\n';
-	}
-	end_line(&line, at);
-}
-
 /* When a metric was created is no text's, and no gauge's. */
 static bool is_left_out(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	if (s->suffix.n != sizeof("_created") - 1 || !gs_str_eq(s->suffix, GS_STR("_created")))
@@ -442,29 +419,67 @@ static bool is_left_out(const struct gs_expo_writer *w, const struct gs_expo_sam
 	return !w->strict || (w->type != GS_TYPE_COUNTER && w->type != GS_TYPE_HISTOGRAM && w->type != GS_TYPE_SUMMARY);
 }
 
-/* What of the sample can stand as it is, at ${at}; NULL: not all of it can. */
-static char *try_plain(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	struct gs_odd odd = {.reserved = w->dialect.escaping == GS_ESCAPE_VALUES ? 'U' : '0'};
-	if (w->strict && (s->exemplar != NULL || bound_name(w, s->suffix).n != 0))
-		return NULL;
-	at = put_plain(at, w, s, &odd);
+static size_t plain_label_size(const struct gs_label *label) {
+	return label->name.n + label->value.n + 4;
+}
+
+static size_t plain_size(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
+	size_t n = w->nname + s->suffix.n + GS_NUM_DOUBLE_MAX + TIMESTAMP_MAX + 8;
+	for (size_t i = 0; i < s->nlabels; i++)
+		n += plain_label_size(&s->labels[i]);
+	return n + (s->bound != NULL ? plain_label_size(s->bound) : 0);
+}
+
+/* The series as if none of its labels were odd; NULL if one was. To ask once a line is a fifth faster than once a label. */
+static char *put_plain_series(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
+	struct gs_odd odd = nothing_odd(w);
+	char before;
+	at = put_metric(at, w, s->suffix, &before);
+	for (size_t i = 0; i < s->nlabels; i++) {
+		at = put_plain_label(at, before, &s->labels[i], &odd);
+		before = ',';
+	}
+	if (s->bound != NULL) {
+		at = put_plain_label(at, before, s->bound, &odd);
+		before = ',';
+	}
+	if (before == ',')
+		*at++ = '}';
 	return gs_is_odd(&odd) ? NULL : at;
 }
 
-void gs_expo_write_sample(struct gs_expo_writer *writer, const struct gs_expo_sample *sample) {
-	struct gs_buf *out = writer->out;
-	size_t size = plain_size(writer, sample);
-	if (is_left_out(writer, sample))
-		return;
+/* Write the sample if nothing in it is odd, which is so of nearly all. */
+static bool try_plain(struct gs_expo_writer *w, const struct gs_expo_sample *s) {
+	struct gs_buf *out = w->out;
+	size_t size = plain_size(w, s);
+	if (w->strict && (s->exemplar != NULL || bound_name(w, s->suffix).n != 0))
+		return false;
 	char *at = has_room(out, size) ? gs_buf_reserve(out, size) : NULL;
-	char *end = at != NULL ? try_plain(at, writer, sample) : NULL;
-	if (end == NULL) {
-		write_looking(writer, sample);
-		return;
-	}
-	end = put_value(end, writer, sample);
+	char *end = at != NULL ? put_plain_series(at, w, s) : NULL;
+	if (end == NULL)
+		return false;
+	end = put_value(end, w, s);
 	*end++ = '\n';
 	out->n += (size_t)(end - at);
+	return true;
+}
+
+void gs_expo_write_sample(struct gs_expo_writer *writer, const struct gs_expo_sample *sample) {
+	struct line line;
+	if (is_left_out(writer, sample))
+		return;
+	/* Where one label of a family is odd, that of the next sample is too. */
+	if (!writer->odd && try_plain(writer, sample))
+		return;
+	bool exemplar = may_have_exemplar(writer, sample);
+	char *at = begin_line(&line, writer->out, line_bound(writer, sample, exemplar));
+	if (at != NULL) {
+		at = put_value(put_series(at, writer, sample), writer, sample);
+		if (exemplar)
+			at = put_exemplar(at, writer, sample->exemplar);
+		*at++ = '\n';
+	}
+	end_line(&line, at);
 }
 
 void gs_expo_write_prefix(struct gs_expo_writer *writer, const struct gs_expo_sample *sample) {

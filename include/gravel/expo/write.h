@@ -51,6 +51,7 @@ struct gs_expo_writer {
 	enum gs_expo_type type; /* of the family, as it was written */
 	bool strict;
 	bool quoted; /* the name stands in quotes, inside the braces */
+	bool odd; /* the last sample had a label that was not written as it is */
 	size_t start; /* of the family in out */
 	size_t nhead; /* OpenMetrics: bytes of name that TYPE names */
 	size_t nname;
