@@ -588,6 +588,43 @@ static void test_label(void **state) {
 	assert_text("a=\"b\",c=\"\",d=\"\\\\x\\\"y\\nz\\\\\"");
 }
 
+/* What breaks the specification is taken back, and nothing before it. The writer itself cannot be made to write what no line may be, but for
+ * text that is no UTF-8. */
+static void test_check_family(void **state) {
+	(void)state;
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_expo_writer w;
+	struct gs_label good = LABEL("a.b", "x"), bad = LABEL("a.b", "\xff");
+	gs_expo_writer_init(&w, &out, strict_utf8);
+	assert_true(gs_expo_check_family(&w, parser, NULL)); /* nothing is nothing wrong */
+	gs_expo_write_family(&w, FAMILY(NAME("a.b_total"), .type = GS_TYPE_COUNTER));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &good, .value = 1, .exemplar = &exemplar));
+	assert_true(gs_expo_check_family(&w, parser, NULL));
+	gs_expo_write_family(&w, FAMILY(NAME("b"), .type = GS_TYPE_GAUGE));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &good));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &bad));
+	assert_false(gs_expo_check_family(&w, parser, NULL));
+	assert_true(gs_expo_check_family(&w, parser, NULL));
+	assert_text("# TYPE \"a.b\" counter\n{\"a.b_total\",\"a.b\"=\"x\"} 1 # {\"trace.id\"=\"a\\\"b\"} 0.5 1.5\n");
+	/* text is not looked at */
+	gs_expo_writer_init(&w, &out, text_1);
+	gs_expo_write_family(&w, FAMILY(NAME("b"), .no_type = true));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &bad));
+	assert_true(gs_expo_check_family(&w, parser, NULL));
+	assert_text("b{\"a.b\"=\"\xff\"} 0\n");
+	/* nor is what is not whole */
+	struct gs_buf to;
+	gs_buf_init(&to, 30);
+	gs_expo_writer_init(&w, &to, strict);
+	gs_expo_write_family(&w, FAMILY(NAME("b"), .type = GS_TYPE_GAUGE));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &bad));
+	gs_expo_write_sample(&w, SAMPLE(.bound = &bad));
+	assert_int_equal(to.status, GS_ELIMIT);
+	assert_true(gs_expo_check_family(&w, parser, NULL));
+	gs_buf_free(&to);
+	gs_expo_parser_free(parser);
+}
+
 static void write_all(struct gs_buf *to) {
 	struct gs_label label = LABEL("label", "a\nb"), plain = LABEL("label", "ab");
 	struct gs_expo_writer w;
@@ -702,6 +739,7 @@ int main(void) {
 	    cmocka_unit_test(test_canonical_body),
 	    cmocka_unit_test(test_prefix),
 	    cmocka_unit_test(test_label),
+	    cmocka_unit_test(test_check_family),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_no_memory_at_the_limit),
 	    cmocka_unit_test(test_full_buffer),

@@ -60,6 +60,18 @@ static void test_every_form_of_a_sample(void **state) {
 		expect(all_sum, 1, forms[i][0], forms[i][1]);
 }
 
+/* Names in quotes stand behind the brace; the rule of one is not that of another that begins like it. */
+static void test_names_in_quotes(void **state) {
+	(void)state;
+	static const struct gs_rule rules[] = {{"a\\.b|x", "sum"}, {"\\{\"a", "mean5m"}};
+	expect(rules, N(rules),
+	    "{\"a.b\"} 1\n{ \"a.b\" } 2\n{\"a.b\",} 3\n{\"c.d\"=\"e\",\"a.b\"} 4\n{\"a.c\"} 5\nx 6\n",
+	    "{\"a.b\",clearmode=\"sum\"} 1\n{ \"a.b\" ,clearmode=\"sum\"} 2\n{\"a.b\",clearmode=\"sum\"} 3\n"
+	    "{\"c.d\"=\"e\",\"a.b\",clearmode=\"sum\"} 4\n{\"a.c\"} 5\nx{clearmode=\"sum\"} 6\n");
+	expect(rules, N(rules), "{\"abc\"} 1\n{\"{\\\"a\"} 2\n{\"abc\"} 3\n",
+	    "{\"abc\"} 1\n{\"{\\\"a\",clearmode=\"mean5m\"} 2\n{\"abc\"} 3\n");
+}
+
 static void test_all_other_bytes_stay(void **state) {
 	(void)state;
 	expect(all_sum, 1, "\n# a comment {x=\"1\"}\n# HELP a The a.\n# TYPE a counter\n\n  a 1\n# EOF\n",
@@ -183,6 +195,7 @@ static void test_out_of_memory(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_form_of_a_sample),
+	    cmocka_unit_test(test_names_in_quotes),
 	    cmocka_unit_test(test_all_other_bytes_stay),
 	    cmocka_unit_test(test_the_first_rule_that_fits_wins),
 	    cmocka_unit_test(test_a_rule_must_match_the_whole_name),
