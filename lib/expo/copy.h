@@ -57,10 +57,16 @@ static inline __m128i gs_odd_value(__m128i block) {
 	return _mm_or_si128(_mm_or_si128(quote, slash), gs_expo_equal(block, '\n'));
 }
 
+/* 0xff in each byte of block that lies in [first, first + count): an instruction less than gs_expo_in_range. */
+static inline __m128i gs_in_range(__m128i block, unsigned char first, unsigned char count) {
+	__m128i offset = _mm_add_epi8(block, _mm_set1_epi8((char)(0x80 - first)));
+	return _mm_cmplt_epi8(offset, _mm_set1_epi8((char)(0x80 + count)));
+}
+
 /* Not 0 for each byte that no classic label name has. */
 static inline __m128i gs_odd_name(__m128i block) {
-	__m128i letter = gs_expo_in_range(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 26);
-	__m128i digit = gs_expo_in_range(block, '0', 10);
+	__m128i letter = gs_in_range(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 26);
+	__m128i digit = gs_in_range(block, '0', 10);
 	__m128i fine = _mm_or_si128(_mm_or_si128(letter, digit), gs_expo_equal(block, '_'));
 	return _mm_andnot_si128(fine, _mm_set1_epi8((char)0xff));
 }
@@ -92,7 +98,8 @@ static inline __m128i gs_copy_short(char *at, const char *p, size_t n) {
 	return _mm_set1_epi32((int)word);
 }
 
-static inline char *gs_copy_looking(char *at, struct gs_str s, struct gs_odd *odd, __m128i (*look)(__m128i block)) {
+static inline __attribute__((always_inline)) char *gs_copy_looking(
+    char *at, struct gs_str s, struct gs_odd *odd, __m128i (*look)(__m128i block)) {
 	const char *p = s.p;
 	size_t n = s.n;
 	if (n < 16) {

@@ -293,8 +293,9 @@ static __attribute__((noinline)) char *put_odd_label(
 	return at;
 }
 
-/* A label as it is. */
-static inline char *put_plain_label(char *at, char before, const struct gs_label *label, struct gs_odd *odd) {
+/* A label as it is. Inline, so that what was odd stays in registers. */
+static inline __attribute__((always_inline)) char *put_plain_label(
+    char *at, char before, const struct gs_label *label, struct gs_odd *odd) {
 	*at++ = before;
 	at = gs_copy_name(at, label->name, odd);
 	memcpy(at, "=\"", 2);
@@ -430,7 +431,7 @@ static size_t plain_size(const struct gs_expo_writer *w, const struct gs_expo_sa
 	return n + (s->bound != NULL ? plain_label_size(s->bound) : 0);
 }
 
-/* The series as if none of its labels were odd; NULL if one was. To ask once a line is a fifth faster than once a label. */
+/* The series as if none of its labels were odd; NULL if one was. To ask once a line is a tenth faster than once a label. */
 static char *put_plain_series(char *at, const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	struct gs_odd odd = nothing_odd(w);
 	char before;
