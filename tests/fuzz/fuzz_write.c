@@ -250,7 +250,11 @@ static bool is_written(struct gs_expo_dialect dialect, const struct model *m, co
 /* Write the family, and of every sample where its line ends; false if the dialect cannot have the family as it is. */
 static bool write_model(struct gs_expo_dialect dialect, const struct model *m, struct gs_buf *out,
     struct gs_expo_parser *parser, bool *written) {
+	static struct gs_expo_seen *seen;
 	struct gs_expo_writer w;
+	if (seen == NULL)
+		seen = gs_expo_seen_new();
+	demand(seen != NULL, "memory");
 	gs_expo_writer_init(&w, out, dialect);
 	gs_expo_write_family(&w, &m->family);
 	for (size_t i = 0; i < m->n; i++) {
@@ -259,7 +263,7 @@ static bool write_model(struct gs_expo_dialect dialect, const struct model *m, s
 			gs_expo_write_sample(&w, &m->samples[i]);
 		written[i] = out->n != before;
 	}
-	bool fine = gs_expo_check_family(&w, parser, NULL);
+	bool fine = gs_expo_check_family(&w, parser, seen);
 	gs_expo_write_end(&w);
 	return fine;
 }

@@ -625,6 +625,54 @@ static void test_check_family(void **state) {
 	gs_expo_parser_free(parser);
 }
 
+/* One bucket of each bound given, and whether that is a histogram. */
+static bool is_histogram(
+    struct gs_expo_parser *parser, struct gs_expo_seen *seen, const char *const *bounds, size_t n) {
+	struct gs_expo_writer w;
+	gs_expo_writer_init(&w, &out, strict);
+	gs_expo_write_family(&w, FAMILY(NAME("h"), .type = GS_TYPE_HISTOGRAM));
+	for (size_t i = 0; i < n; i++) {
+		struct gs_label le = {GS_STR("le"), gs_str_of(bounds[i])};
+		gs_expo_write_sample(&w, SAMPLE(SUFFIX("_bucket"), .bound = &le, .value = (double)i));
+	}
+	bool fine = gs_expo_check_family(&w, parser, seen);
+	assert_int_equal(fine, out.n != 0);
+	gs_buf_clear(&out);
+	return fine;
+}
+
+/* Rules of more than one line. */
+static void test_check_of_values(void **state) {
+	(void)state;
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_expo_seen *seen = gs_expo_seen_new();
+	struct gs_expo_writer w;
+	const struct gs_expo_family *counter = FAMILY(NAME("c_total"), .type = GS_TYPE_COUNTER);
+	static const double numbers[] = {0, 1e300, INFINITY, -1, NAN};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		gs_expo_writer_init(&w, &out, strict);
+		gs_expo_write_family(&w, counter);
+		gs_expo_write_sample(&w, SAMPLE(.value = numbers[i]));
+		assert_int_equal(gs_expo_check_family(&w, parser, NULL), numbers[i] >= 0);
+		gs_buf_clear(&out);
+	}
+	assert_true(is_histogram(parser, NULL, (const char *const[]){"1", "+Inf"}, 2));
+	assert_false(is_histogram(parser, NULL, (const char *const[]){"1", "2"}, 2));
+	assert_false(is_histogram(parser, NULL, (const char *const[]){"1", "x", "+Inf"}, 3));
+	for (int twice = 0; twice < 2; twice++) {
+		gs_expo_writer_init(&w, &out, strict);
+		gs_expo_write_family(&w, FAMILY(NAME("g"), .type = GS_TYPE_GAUGE));
+		for (int i = 0; i < 2; i++) {
+			struct gs_label label = {GS_STR("a"), i == twice ? GS_STR("x") : GS_STR("y")};
+			gs_expo_write_sample(&w, SAMPLE(.bound = twice ? NULL : &label));
+		}
+		assert_int_equal(gs_expo_check_family(&w, parser, seen), !twice);
+		gs_buf_clear(&out);
+	}
+	gs_expo_seen_free(seen);
+	gs_expo_parser_free(parser);
+}
+
 static void write_all(struct gs_buf *to) {
 	struct gs_label label = LABEL("label", "a\nb"), plain = LABEL("label", "ab");
 	struct gs_expo_writer w;
@@ -740,6 +788,7 @@ int main(void) {
 	    cmocka_unit_test(test_prefix),
 	    cmocka_unit_test(test_label),
 	    cmocka_unit_test(test_check_family),
+	    cmocka_unit_test(test_check_of_values),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_no_memory_at_the_limit),
 	    cmocka_unit_test(test_full_buffer),
