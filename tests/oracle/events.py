@@ -66,7 +66,7 @@ class Parser:
 
     def _read(self):
         events = []
-        while not events or not ("error" in events[-1] or events[-1]["kind"] == "end"):
+        while not events or events[-1].get("kind", "end") != "end":
             line = self.process.stdout.readline()
             assert line, "gravel-expo-events ended with status %s" % self.process.wait(10)
             events.append(json.loads(line))

@@ -5,6 +5,9 @@
  * Each event is a line {"kind": ...}; the last line of a body is {"kind": "end"}, or {"error": ..., "status": ..., "line": ..., "column": ...}.
  * Numbers are written as in expositions; NaN, +Inf and -Inf as strings. With --batch standard input holds any number of bodies, each behind
  * a line with its length in bytes; the answer to each is flushed before the next is read.
+ *
+ * With --rewrite the answer is not the events but the body as our writer has it in that format, or an error as above; with --batch in one line
+ * {"body": ...}.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +16,7 @@
 #include "gravel/base/mem.h"
 #include "gravel/base/num.h"
 #include "gravel/expo/expo.h"
+#include "rewrite.h"
 
 #define BODY_MAX ((size_t)1 << 30)
 
@@ -20,6 +24,8 @@ struct run {
 	struct gs_expo_options options;
 	size_t piece; /* bytes of a feed; 0: the whole body */
 	bool batch;
+	bool rewrite;
+	struct gs_expo_dialect dialect; /* if rewrite */
 	struct gs_expo_parser *parser;
 	struct gs_buf body;
 	struct gs_buf out;
@@ -216,7 +222,29 @@ static bool parse_in_pieces(struct run *run, struct gs_str body) {
 	return ok;
 }
 
+/* The answer of --rewrite. */
+static bool answer_rewritten(struct run *run) {
+	struct gs_buf text;
+	struct gs_error err = {0};
+	gs_buf_init(&text, BODY_MAX);
+	enum gs_status status =
+	    rewrite(&text, run->parser, &run->options, gs_buf_slice(&run->body), run->dialect, &err);
+	if (status != GS_OK) {
+		put_error(&run->out, status, &err);
+	} else if (run->batch) {
+		gs_buf_cstr(&run->out, "{\"body\": ");
+		put_text(&run->out, gs_buf_slice(&text));
+		gs_buf_cstr(&run->out, "}\n");
+	} else {
+		gs_buf_str(&run->out, gs_buf_slice(&text));
+	}
+	gs_buf_free(&text);
+	return flush_out(&run->out) && fflush(stdout) == 0;
+}
+
 static bool parse(struct run *run) {
+	if (run->rewrite)
+		return answer_rewritten(run);
 	struct gs_str body = gs_buf_slice(&run->body);
 	struct run whole = *run;
 	gs_expo_begin(run->parser, &run->options);
@@ -294,6 +322,12 @@ static int read_options(struct run *run, int argc, char **argv) {
 		} else if (strcmp(argv[i], "--format") == 0 && i + 1 < argc) {
 			if (!read_format(argv[++i], &run->options.format))
 				return 0;
+		} else if (strcmp(argv[i], "--rewrite") == 0 && i + 1 < argc) {
+			if (!read_format(argv[++i], &run->dialect.format) || run->dialect.format == GS_FORMAT_PROTOBUF)
+				return 0;
+			run->rewrite = true;
+		} else if (strcmp(argv[i], "--utf8-out") == 0) {
+			run->dialect.escaping = GS_ESCAPE_NONE;
 		} else if (strcmp(argv[i], "--pieces") == 0 && i + 1 < argc) {
 			if (gs_num_parse_u64(gs_str_of(argv[++i]), &n) != GS_OK)
 				return 0;
@@ -314,7 +348,7 @@ int main(int argc, char **argv) {
 	if (!ok)
 		fprintf(stderr,
 		    "usage: gravel-expo-events [--format text|text1|openmetrics|protobuf] [--utf8] [--seen] "
-		    "[--pieces BYTES] --batch | FILE|-...\n");
+		    "[--pieces BYTES] [--rewrite text|text1|openmetrics [--utf8-out]] --batch | FILE|-...\n");
 	if (ok && run.batch)
 		ok = parse_batch(&run);
 	for (int i = first; ok && i < argc; i++)
