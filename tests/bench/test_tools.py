@@ -32,6 +32,44 @@ def values(text):
     return {series: float(value) for series, value in pairs}
 
 
+def made_up(*argv):
+    return subprocess.run([BUILD / "bench" / "bench_body", *argv], check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+
+
+class MadeUp(unittest.TestCase):
+    def test_as_many_samples_as_asked_for_and_no_series_twice(self):
+        for n in (1, 13, 100, 5000):
+            text = made_up("--series", str(n))
+            self.assertEqual(text.count("\n") - text.count("\n#") - 1, n)
+            self.assertEqual(len(values(text)), n)
+
+    def test_it_is_the_same_at_every_run(self):
+        self.assertEqual(made_up("--series", "5000", "--steps", "2"), made_up("--series", "5000", "--steps", "2"))
+
+    def test_a_step_changes_a_share_of_the_values_and_nothing_else(self):
+        first = made_up("--series", "5000")
+        for share, least, most in (("0", 0, 0), ("0.1", 0.05, 0.15), ("0.5", 0.4, 0.6), ("1", 1, 1)):
+            second = values(made_up("--series", "5000", "--steps", "1", "--changed", share))
+            self.assertEqual(list(values(first)), list(second))
+            moved = sum(second[s] != v for s, v in values(first).items())
+            self.assertTrue(least * 5000 <= moved <= most * 5000, (share, moved))
+
+    def test_churn_replaces_metrics(self):
+        first = values(made_up("--series", "5000"))
+        second = values(made_up("--series", "5000", "--steps", "1", "--changed", "0", "--churn", "0.01"))
+        self.assertTrue(first.keys() - second.keys() and second.keys() - first.keys())
+        self.assertAlmostEqual(len(second), 5000, delta=250)
+        self.assertTrue(all(first[s] == v for s, v in second.items() if s in first))
+
+    def test_openmetrics_says_the_same(self):
+        text = values(made_up("--series", "5000"))
+        lines = made_up("--series", "5000", "--format", "openmetrics").splitlines()
+        self.assertEqual(lines[-1], "# EOF")
+        plain = [line.partition(" # ")[0] for line in lines]
+        self.assertEqual(values("\n".join(plain)), text)
+        self.assertTrue(any(" # {trace_id=" in line for line in lines))
+
+
 class Tools(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
