@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 # name | what it measures. "pipeline" is a script; every other one is a program build/bench/bench_<name>.
 benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
-expo|parsing of expositions beside memcpy and a newline scan
+expo|parsing of expositions, and comparing them to the scrape before, beside memcpy, a newline scan and memcmp
 number|reading and writing of numbers beside libc
 write|writing of stored series, by dialect, beside memcpy
 store|scrapes and pushes into the store, and rendering beside memcpy

@@ -11,9 +11,10 @@ import benchlib
 RUN = pathlib.Path(__file__).with_name("run.sh")
 KEYS = {"name": str, "value": (int, float), "unit": str, "min": (int, float), "max": (int, float), "runs": int}
 WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_skipped", "pipeline.wire_bytes",
-          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples", "store.render",
-          "store.scrape.read_and_apply", "store.memory", "write.text",
-          "number.scan.doubles", "number.print.integers.cost"}
+          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples", "expo.node.repeat.30",
+          "expo.series_1k.memcpy", "expo.series_1k.newline_scan", "expo.series_1k.memcmp", "expo.series_1k.parse",
+          "expo.series_1k.openmetrics", "expo.series_1k.repeat.10", "expo.series_1k.repeat_openmetrics.10_churn_1", "store.render",
+          "store.scrape.read_and_apply", "store.memory", "write.text", "number.scan.doubles", "number.print.integers.cost"}
 SKIP = 77  # as CMakeLists.txt knows it
 
 
