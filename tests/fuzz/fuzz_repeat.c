@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (repeat == NULL) {
 		repeat = gs_repeat_new();
 		parser = gs_expo_parser_new();
-		MODEL_MUST(repeat != NULL && parser != NULL);
+		seen = gs_expo_seen_new();
+		MODEL_MUST(repeat != NULL && parser != NULL && seen != NULL);
 	}
 	if (size == 0)
 		return 0;
