@@ -79,18 +79,18 @@ static struct command_line parse_options(const struct program *program, int argc
 			line.action = ACTION_EXIT;
 			return line;
 		case 'V':
-			printf("%s %s\n", program->name, GRAVEL_VERSION);
 			line.action = ACTION_EXIT;
+			line.exit_code = console_version(program->name);
 			return line;
 		default:
-			fprintf(stderr, "Try '%s --help'.\n", program->name);
-			return (struct command_line){.action = ACTION_EXIT, .exit_code = EXIT_USAGE};
+			line.action = ACTION_EXIT;
+			line.exit_code = console_try_help(program->name);
+			return line;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "%s: unexpected argument '%s'\nTry '%s --help'.\n", program->name, argv[optind],
-		    program->name);
-		return (struct command_line){.action = ACTION_EXIT, .exit_code = EXIT_USAGE};
+		line.action = ACTION_EXIT;
+		line.exit_code = console_usage(program->name, "unexpected argument '%s'", argv[optind]);
 	}
 	return line;
 }

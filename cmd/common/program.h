@@ -2,12 +2,11 @@
 #ifndef GRAVEL_CMD_PROGRAM_H
 #define GRAVEL_CMD_PROGRAM_H
 
+#include "console.h"
 #include "gravel/bus/bus.h"
 #include "gravel/config/config.h"
 
 /* What the two daemons share: options, configuration, log, signals. */
-
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct program {
 	const char *name;

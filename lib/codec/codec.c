@@ -331,6 +331,12 @@ enum gs_status gs_codec_decompress(
 	return undo_on_failure(status, out, n);
 }
 
+enum gs_codec_kind gs_codec_sniff(struct gs_str head) {
+	if (gs_str_starts(head, GS_STR("\x1f\x8b")))
+		return GS_CODEC_GZIP;
+	return gs_str_starts(head, GS_STR("\x28\xb5\x2f\xfd")) ? GS_CODEC_ZSTD : GS_CODEC_IDENTITY;
+}
+
 enum gs_status gs_codec_parse(struct gs_str name, enum gs_codec_kind *ret_kind) {
 	static const struct {
 		struct gs_str name;

@@ -15,6 +15,9 @@
 #define GS_LIMIT_BUCKETS 4096 /* buckets or quantiles of one histogram or summary */
 #define GS_LIMIT_SEEN 25000000 /* series, metrics and families that gs_expo_seen remembers: 256 MiB */
 
+/* Checking of whole bodies (check). Fixed: some hundred MiB of memory. */
+#define GS_LIMIT_CHECK_FAMILIES 1000000 /* families that are counted one by one */
+
 /* Pushes. receiver.limits.push_body, receiver.limits.push_samples, receiver.limits.pushes_in_flight */
 #define GS_LIMIT_PUSH_BODY (64 * 1024 * 1024) /* bytes, after decompression */
 #define GS_LIMIT_PUSH_SAMPLES 1000000

@@ -36,6 +36,9 @@ GS_MUST_USE enum gs_status gs_codec_compress(
 GS_MUST_USE enum gs_status gs_codec_decompress(
     struct gs_codec *codec, enum gs_codec_kind kind, struct gs_str in, struct gs_buf *out);
 
+/** gs_codec_sniff(head): The kind of a file that begins so, by its magic bytes; else identity. */
+enum gs_codec_kind gs_codec_sniff(struct gs_str head);
+
 /** gs_codec_parse(name, ret_kind):
  * Content-Encoding: "", identity, gzip, x-gzip, zstd in any case. GS_EUNSUPPORTED otherwise. */
 GS_MUST_USE enum gs_status gs_codec_parse(struct gs_str name, enum gs_codec_kind *ret_kind);

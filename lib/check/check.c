@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gravel/check/check.h"
+
+#include "families.h"
+#include "gravel/base/mem.h"
+#include "lint.h"
+
+#define STEP ((size_t)256 * 1024) /* bytes of a piece that are looked at at a time */
+#define WINDOW_MAX (GS_LIMIT_SCRAPE_BODY + STEP) /* no parser asks for that much at once */
+
+/*
+ * Invariants:
+ * 1. window holds what the parser has not used of the pieces so far; before it stood ${dropped} bytes of the body.
+ * 2. counted: the byte of the body up to which all belongs to a family, or never will.
+ */
+struct gs_check {
+	struct gs_check_options options;
+	enum gs_expo_format format;
+	struct gs_expo_parser *parser;
+	struct gs_expo_seen *seen;
+	struct gs_check_families *families;
+	struct gs_buf window;
+	uint64_t dropped;
+	uint64_t counted;
+	struct gs_check_totals totals;
+	bool over;
+	bool run_has_timestamp; /* of the first sample of a run of joined ones */
+	int64_t run_timestamp_ms;
+};
+
+struct gs_check *gs_check_new(const struct gs_check_options *options) {
+	struct gs_check *check = gs_alloc(sizeof(*check));
+	if (check == NULL)
+		return NULL;
+	check->options = *options;
+	if (check->options.max_families == 0)
+		check->options.max_families = GS_LIMIT_CHECK_FAMILIES;
+	gs_buf_init(&check->window, WINDOW_MAX);
+	check->parser = gs_expo_parser_new();
+	check->families = gs_check_families_new(check->options.max_families);
+	if (check->parser == NULL || check->families == NULL) {
+		gs_check_free(check);
+		return NULL;
+	}
+	gs_check_begin(check, GS_FORMAT_TEXT, false);
+	return check;
+}
+
+void gs_check_free(struct gs_check *check) {
+	if (check == NULL)
+		return;
+	gs_expo_parser_free(check->parser);
+	gs_check_families_free(check->families);
+	gs_buf_free(&check->window);
+	gs_free(check);
+}
+
+void gs_check_begin(struct gs_check *check, enum gs_expo_format format, bool utf8_names) {
+	struct gs_expo_options options = {.format = format, .utf8_names = utf8_names, .seen = check->seen};
+	gs_expo_begin(check->parser, &options);
+	gs_check_families_clear(check->families);
+	gs_buf_clear(&check->window);
+	check->format = format;
+	check->dropped = 0;
+	check->counted = 0;
+	check->totals = (struct gs_check_totals){0};
+	check->over = false;
+	check->run_has_timestamp = false;
+	check->run_timestamp_ms = 0;
+}
+
+static void report(struct gs_check *check, enum gs_check_severity severity, const struct gs_error *problem) {
+	uint64_t *count = severity == GS_CHECK_ERROR ? &check->totals.errors : &check->totals.warnings;
+	(*count)++;
+	if (check->options.max_reports == 0 || *count <= check->options.max_reports)
+		check->options.report(check->options.ctx, severity, problem);
+}
+
+/* How far the body was read. */
+static uint64_t position(const struct gs_check *check) {
+	return check->dropped + gs_expo_used(check->parser);
+}
+
+/* Whether the sample is of a series that was counted: a run of joined samples that goes on at another time is another point of the same
+ * series. */
+static bool is_later_point(struct gs_check *check, const struct gs_expo_event *event) {
+	if (event->joined)
+		return event->has_timestamp != check->run_has_timestamp ||
+		       event->timestamp_ms != check->run_timestamp_ms;
+	check->run_has_timestamp = event->has_timestamp;
+	check->run_timestamp_ms = event->timestamp_ms;
+	return false;
+}
+
+static void count_sample(struct gs_check *check, struct gs_check_family *family, const struct gs_expo_event *event) {
+	bool new_series = !is_later_point(check, event);
+	family->samples++;
+	family->series += new_series;
+	check->totals.samples++;
+	check->totals.series += new_series;
+}
+
+static enum gs_status count(struct gs_check *check, const struct gs_expo_event *event) {
+	struct gs_check_family *family;
+	bool sample = event->kind == GS_EXPO_SAMPLE;
+	enum gs_status status =
+	    gs_check_families_get(check->families, sample ? event->family : event->name, event->line, &family);
+	if (status != GS_OK)
+		return status;
+	if (sample)
+		count_sample(check, family, event);
+	if (event->kind == GS_EXPO_TYPE) {
+		family->type = event->type;
+		family->has_type = true;
+	}
+	if (event->kind == GS_EXPO_HELP)
+		family->has_help = true;
+	uint64_t at = position(check);
+	family->bytes += at - check->counted;
+	check->counted = at;
+	return GS_OK;
+}
+
+/* Take all events that the window has. */
+static enum gs_status read_events(struct gs_check *check) {
+	struct gs_expo_event event;
+	struct gs_error problem;
+	while (!check->over) {
+		enum gs_status status = gs_expo_next(check->parser, &event, &problem);
+		if (status == GS_EAGAIN)
+			return GS_OK;
+		if (status == GS_EINVAL || status == GS_ELIMIT) {
+			report(check, GS_CHECK_ERROR, &problem);
+			check->over = !gs_expo_recover(check->parser);
+			check->counted = position(check);
+			continue;
+		}
+		if (status == GS_OK && event.kind != GS_EXPO_END)
+			status = count(check, &event);
+		else if (status == GS_OK)
+			check->over = true;
+		if (status != GS_OK)
+			return status;
+	}
+	return GS_OK;
+}
+
+static enum gs_status read_step(struct gs_check *check, struct gs_str step, bool last) {
+	struct gs_buf *window = &check->window;
+	gs_buf_str(window, step);
+	if (window->status == GS_ELIMIT) {
+		struct gs_error problem;
+		gs_error_set(&problem, GS_ELIMIT, 0, 0, "more than %d bytes belong together", GS_LIMIT_SCRAPE_BODY);
+		report(check, GS_CHECK_ERROR, &problem);
+		check->over = true;
+		check->totals.stopped = true;
+		return GS_OK;
+	}
+	if (window->status != GS_OK)
+		return window->status;
+	gs_expo_feed(check->parser, gs_buf_slice(window), last);
+	enum gs_status status = read_events(check);
+	size_t used = gs_expo_used(check->parser);
+	if (used != 0)
+		memmove(window->p, window->p + used, window->n - used);
+	window->n -= used;
+	check->dropped += used;
+	check->totals.stopped = check->over && (!last || window->n != 0);
+	return status;
+}
+
+static void lint(struct gs_check *check) {
+	struct gs_error warnings[GS_CHECK_LINT_MAX];
+	const struct gs_check_family *family = NULL;
+	while ((family = gs_check_families_next(check->families, family)) != NULL) {
+		size_t n = gs_check_lint(family, check->format, warnings);
+		for (size_t i = 0; i < n; i++)
+			report(check, GS_CHECK_WARNING, &warnings[i]);
+	}
+}
+
+enum gs_status gs_check_feed(struct gs_check *check, struct gs_str piece, bool last) {
+	bool was_over = check->over;
+	enum gs_status status = GS_OK;
+	check->totals.bytes += piece.n;
+	do {
+		size_t n = piece.n < STEP ? piece.n : STEP;
+		if (!check->over)
+			status = read_step(check, gs_str_make(piece.p, n), last && n == piece.n);
+		piece = gs_str_make(piece.p + n, piece.n - n);
+	} while (status == GS_OK && piece.n != 0 && !check->over);
+	if (status == GS_OK && check->over && !was_over && !check->totals.stopped && check->options.lint)
+		lint(check);
+	return status;
+}
+
+bool gs_check_is_over(const struct gs_check *check) {
+	return check->over;
+}
+
+struct gs_check_totals gs_check_totals(const struct gs_check *check) {
+	struct gs_check_totals totals = check->totals;
+	totals.families = gs_check_families_count(check->families);
+	totals.more_families = gs_check_families_full(check->families);
+	return totals;
+}
+
+static bool is_larger(const struct gs_check_family *a, const struct gs_check_family *b) {
+	return a->series != b->series ? a->series > b->series : a->bytes > b->bytes;
+}
+
+size_t gs_check_largest(const struct gs_check *check, struct gs_check_family *ret, size_t n) {
+	const struct gs_check_family *family = NULL;
+	size_t have = 0;
+	while ((family = gs_check_families_next(check->families, family)) != NULL) {
+		size_t at = have;
+		while (at > 0 && is_larger(family, &ret[at - 1]))
+			at--;
+		if (at == n)
+			continue;
+		have += have < n;
+		memmove(&ret[at + 1], &ret[at], (have - at - 1) * sizeof(*ret));
+		ret[at] = *family;
+	}
+	return have;
+}
