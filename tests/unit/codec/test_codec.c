@@ -411,6 +411,21 @@ static void test_parse(void **state) {
 	}
 }
 
+static void test_sniff(void **state) {
+	(void)state;
+	for (size_t k = 0; k < 2; k++) {
+		struct gs_buf packed = pack(packing[k], 0, GS_STR(SMALL));
+		for (size_t n = 0; n < 20; n++) {
+			size_t magic = packing[k] == GS_CODEC_GZIP ? 2 : 4;
+			enum gs_codec_kind want = n < magic ? GS_CODEC_IDENTITY : packing[k];
+			assert_int_equal(gs_codec_sniff(gs_str_make(packed.p, n)), want);
+		}
+		gs_buf_free(&packed);
+	}
+	assert_int_equal(gs_codec_sniff((struct gs_str){0}), GS_CODEC_IDENTITY);
+	assert_int_equal(gs_codec_sniff(GS_STR(SMALL)), GS_CODEC_IDENTITY);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trips),
@@ -428,6 +443,7 @@ int main(void) {
 	    cmocka_unit_test(test_sticky_buffer),
 	    cmocka_unit_test(test_failing_allocations),
 	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_sniff),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
