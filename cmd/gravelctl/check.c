@@ -34,7 +34,7 @@ struct sum {
 
 static void print_help(void) {
 	printf("Usage: " GRAVELCTL " check [OPTION]... [FILE]...\n"
-	       "Find every error in expositions: what Prometheus or a push would refuse.\n\n"
+	       "Find every error in expositions of metrics.\n\n"
 	       "  FILE                 a file or pipe; - or none is standard input. Compressed with\n"
 	       "                       gzip or zstd it may hold %d MiB\n"
 	       "      --format FORMAT  text, openmetrics, protobuf, or auto, the default: protobuf\n"

@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "../..")
 VERSION = rpm.version_of_project(ROOT)
 REAL = ["CMakeLists.txt", rpm.DEPS] + csource.files(ROOT, ["rpm"], "")
-BUILT = {f"cmd/{name}/CMakeLists.txt": f"install(TARGETS gravel-{name} RUNTIME DESTINATION bin)\n" for name in ("poller", "receiver")}
+BUILT = {f"cmd/{name}/CMakeLists.txt": f"install(TARGETS {name} RUNTIME DESTINATION bin)\n"
+         for name in ("gravel-poller", "gravel-receiver", "gravelctl")}
 POLLER = "rpm/gravel-poller.service"
 ROTATE = "rpm/gravel-poller.logrotate"
 
@@ -62,19 +63,20 @@ class Tree(Package):
     def test_missing_papers(self):
         self.remove("LICENSE")
         self.remove("docs/INSTALL.md")
-        self.assert_problem("common holds LICENSE", "common holds docs/*.md", "poller holds LICENSE", "receiver holds LICENSE")
+        self.assert_problem("common holds LICENSE", "common holds docs/*.md", "poller holds LICENSE", "receiver holds LICENSE",
+                            "gravelctl holds LICENSE")
 
     def test_file_that_nothing_puts_there(self):
         self.change(rpm.SPEC, "install -D -p -m 0644 rpm/gravel-streams.sysusers", "# ")
         self.assert_problem("common holds /usr/lib/sysusers.d/gravel-streams.conf, which nothing puts there")
 
     def test_program_that_nothing_builds(self):
-        self.write("cmd/poller/CMakeLists.txt", "add_executable(gravel-poller main.c)\n")
+        self.write("cmd/gravel-poller/CMakeLists.txt", "add_executable(gravel-poller main.c)\n")
         self.assert_problem("gravel-poller holds /usr/bin/gravel-poller, which nothing puts there")
 
     def test_program_in_no_package(self):
-        self.write("cmd/ctl/CMakeLists.txt", "install(TARGETS gravelctl RUNTIME DESTINATION bin)\n")
-        self.assert_problem("/usr/bin/gravelctl is in 0 packages")
+        self.write("cmd/other/CMakeLists.txt", "install(TARGETS gravel-other RUNTIME DESTINATION bin)\n")
+        self.assert_problem("/usr/bin/gravel-other is in 0 packages")
 
     def test_file_in_two_packages(self):
         self.change(rpm.SPEC, "%{_bindir}/gravel-poller\n", "%{_bindir}/gravel-poller\n%{_unitdir}/gravel-receiver.service\n")

@@ -5,7 +5,7 @@ from harness import stand as stands
 
 
 def pytest_configure():
-    for program in ("gravel-poller", "gravel-receiver"):
+    for program in ("gravel-poller", "gravel-receiver", "gravelctl"):
         if not (stands.BUILD / program).exists():
             raise pytest.UsageError("%s is not there: build first, or set GRAVEL_BIN" % (stands.BUILD / program))
 

@@ -2,7 +2,7 @@
 """What the README shows is what happens. Each fenced block carries a comment before it that says how it is tested:
 
   <!-- test: script -->      lines that call scripts: the script exists and knows the options
-  <!-- test: run -->         shell run against a live receiver; an "output" block after it is what must come
+  <!-- test: run -->         shell run against a live receiver, with the programs on PATH; an "output" block after it is what must come
   <!-- test: output -->      see there; the lines in their order, other lines in between
   <!-- test: config -->      a configuration that both programs accept
   <!-- test: prometheus -->  a Prometheus configuration that finds the receiver up
@@ -19,7 +19,7 @@ from harness.stand import BUILD, ROOT, Prometheus, environment, run
 from harness.wait import eventually
 
 FENCE = re.compile(r"(?:<!-- test: (\w+) -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
-PAGES = ("README.md", "docs/PUSHING.md", "docs/OPERATING.md", "docs/LESSONS.md")
+PAGES = ("README.md", "docs/PUSHING.md", "docs/GRAVELCTL.md", "docs/OPERATING.md", "docs/LESSONS.md")
 
 
 def blocks_of(page):
@@ -64,16 +64,17 @@ def test_scripts(line):
         assert re.search(r"(^|[\s,\[])%s\b" % re.escape(option), done.stdout), (option, done.stdout)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/PUSHING.md"])
-def test_commands(gateway, page):
+@pytest.mark.parametrize("page", ["README.md", "docs/PUSHING.md", "docs/GRAVELCTL.md"])
+def test_commands(gateway, page, tmp_path):
     """All run blocks one after the other, as a reader would type them."""
     blocks = blocks_of(page)
     assert any(kind == "run" for kind, _ in blocks)
+    env = dict(environment(), PATH="%s:%s" % (BUILD, environment()["PATH"]))
     for i, (kind, text) in enumerate(blocks):
         if kind != "run":
             continue
-        done = subprocess.run(["bash", "-eu", "-c", text.replace("localhost:4278", gateway.address)], check=False, cwd=str(ROOT),
-                              env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        text = text.replace("localhost:4278", gateway.address).replace("build/bin/", "%s/" % BUILD)
+        done = subprocess.run(["bash", "-eu", "-c", text], check=False, cwd=str(tmp_path), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
         assert done.returncode == 0, done.stderr
         if i + 1 < len(blocks) and blocks[i + 1][0] == "output":
             lines = iter(done.stdout.splitlines())
