@@ -6,12 +6,13 @@
 #include "lint.h"
 
 #define STEP ((size_t)256 * 1024) /* bytes of a piece that are looked at at a time */
-#define WINDOW_MAX (GS_LIMIT_SCRAPE_BODY + STEP) /* no parser asks for that much at once */
+#define WINDOW_MAX (GS_LIMIT_SCRAPE_BODY + 2 * STEP) /* no line or message is larger */
 
 /*
  * Invariants:
  * 1. window holds what the parser has not used of the pieces so far; before it stood ${dropped} bytes of the body.
  * 2. counted: the byte of the body up to which all belongs to a family, or never will.
+ * 3. family is that of the last event, NULL before the first one and after an error.
  */
 struct gs_check {
 	struct gs_check_options options;
@@ -22,6 +23,7 @@ struct gs_check {
 	struct gs_buf window;
 	uint64_t dropped;
 	uint64_t counted;
+	struct gs_check_family *family;
 	struct gs_check_totals totals;
 	bool over;
 	bool run_has_timestamp; /* of the first sample of a run of joined ones */
@@ -63,6 +65,7 @@ void gs_check_begin(struct gs_check *check, enum gs_expo_format format, bool utf
 	check->format = format;
 	check->dropped = 0;
 	check->counted = 0;
+	check->family = NULL;
 	check->totals = (struct gs_check_totals){0};
 	check->over = false;
 	check->run_has_timestamp = false;
@@ -76,9 +79,12 @@ static void report(struct gs_check *check, enum gs_check_severity severity, cons
 		check->options.report(check->options.ctx, severity, problem);
 }
 
-/* How far the body was read. */
-static uint64_t position(const struct gs_check *check) {
-	return check->dropped + gs_expo_used(check->parser);
+/* What the parser has used since the last call is of the family; NULL: of none. */
+static void take_bytes(struct gs_check *check, struct gs_check_family *family) {
+	uint64_t at = check->dropped + gs_expo_used(check->parser);
+	if (family != NULL)
+		family->bytes += at - check->counted;
+	check->counted = at;
 }
 
 /* Whether the sample is of a series that was counted: a run of joined samples that goes on at another time is another point of the same
@@ -115,9 +121,10 @@ static enum gs_status count(struct gs_check *check, const struct gs_expo_event *
 	}
 	if (event->kind == GS_EXPO_HELP)
 		family->has_help = true;
-	uint64_t at = position(check);
-	family->bytes += at - check->counted;
-	check->counted = at;
+	/* A line is used with its event, a message only behind its last one. */
+	if (check->format != GS_FORMAT_PROTOBUF)
+		take_bytes(check, family);
+	check->family = family;
 	return GS_OK;
 }
 
@@ -127,12 +134,15 @@ static enum gs_status read_events(struct gs_check *check) {
 	struct gs_error problem;
 	while (!check->over) {
 		enum gs_status status = gs_expo_next(check->parser, &event, &problem);
+		if (check->format == GS_FORMAT_PROTOBUF)
+			take_bytes(check, check->family);
 		if (status == GS_EAGAIN)
 			return GS_OK;
 		if (status == GS_EINVAL || status == GS_ELIMIT) {
 			report(check, GS_CHECK_ERROR, &problem);
 			check->over = !gs_expo_recover(check->parser);
-			check->counted = position(check);
+			take_bytes(check, NULL);
+			check->family = NULL;
 			continue;
 		}
 		if (status == GS_OK && event.kind != GS_EXPO_END)
