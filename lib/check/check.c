@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gravel/check/check.h"
 
+#include <assert.h>
+
 #include "families.h"
 #include "gravel/base/mem.h"
 #include "lint.h"
 
 #define STEP ((size_t)256 * 1024) /* bytes of a piece that are looked at at a time */
-#define WINDOW_MAX (GS_LIMIT_SCRAPE_BODY + 2 * STEP) /* no line or message is larger */
+#define WINDOW_MAX                                                                                                     \
+	(GS_LIMIT_SCRAPE_BODY + 2 * STEP) /* the parser refuses a line or message that is larger before it is here */
 
 /*
  * Invariants:
@@ -26,8 +29,8 @@ struct gs_check {
 	struct gs_check_family *family;
 	struct gs_check_totals totals;
 	bool over;
-	bool run_has_timestamp; /* of the first sample of a run of joined ones */
-	int64_t run_timestamp_ms;
+	struct gs_buf first_series; /* of the last run of joined samples, if it had timestamps: its first series */
+	bool run_is_later; /* another point of series that were counted */
 };
 
 struct gs_check *gs_check_new(const struct gs_check_options *options) {
@@ -38,9 +41,11 @@ struct gs_check *gs_check_new(const struct gs_check_options *options) {
 	if (check->options.max_families == 0)
 		check->options.max_families = GS_LIMIT_CHECK_FAMILIES;
 	gs_buf_init(&check->window, WINDOW_MAX);
+	gs_buf_init(&check->first_series, GS_LIMIT_LINE);
 	check->parser = gs_expo_parser_new();
+	check->seen = gs_expo_seen_new();
 	check->families = gs_check_families_new(check->options.max_families);
-	if (check->parser == NULL || check->families == NULL) {
+	if (check->parser == NULL || check->seen == NULL || check->families == NULL) {
 		gs_check_free(check);
 		return NULL;
 	}
@@ -52,8 +57,10 @@ void gs_check_free(struct gs_check *check) {
 	if (check == NULL)
 		return;
 	gs_expo_parser_free(check->parser);
+	gs_expo_seen_free(check->seen);
 	gs_check_families_free(check->families);
 	gs_buf_free(&check->window);
+	gs_buf_free(&check->first_series);
 	gs_free(check);
 }
 
@@ -68,8 +75,8 @@ void gs_check_begin(struct gs_check *check, enum gs_expo_format format, bool utf
 	check->family = NULL;
 	check->totals = (struct gs_check_totals){0};
 	check->over = false;
-	check->run_has_timestamp = false;
-	check->run_timestamp_ms = 0;
+	gs_buf_clear(&check->first_series);
+	check->run_is_later = false;
 }
 
 static void report(struct gs_check *check, enum gs_check_severity severity, const struct gs_error *problem) {
@@ -87,14 +94,19 @@ static void take_bytes(struct gs_check *check, struct gs_check_family *family) {
 	check->counted = at;
 }
 
-/* Whether the sample is of a series that was counted: a run of joined samples that goes on at another time is another point of the same
- * series. */
+/* Whether the sample is of a series that was counted: samples with timestamps that begin with the series that the ones before began with
+ * are another point of the same metric. */
 static bool is_later_point(struct gs_check *check, const struct gs_expo_event *event) {
+	struct gs_buf *first = &check->first_series;
 	if (event->joined)
-		return event->has_timestamp != check->run_has_timestamp ||
-		       event->timestamp_ms != check->run_timestamp_ms;
-	check->run_has_timestamp = event->has_timestamp;
-	check->run_timestamp_ms = event->timestamp_ms;
+		return check->run_is_later;
+	check->run_is_later =
+	    event->has_timestamp && event->series.n != 0 && gs_str_eq(event->series, gs_buf_slice(first));
+	if (check->run_is_later)
+		return true;
+	gs_buf_clear(first);
+	if (event->has_timestamp)
+		gs_buf_str(first, event->series);
 	return false;
 }
 
@@ -125,7 +137,7 @@ static enum gs_status count(struct gs_check *check, const struct gs_expo_event *
 	if (check->format != GS_FORMAT_PROTOBUF)
 		take_bytes(check, family);
 	check->family = family;
-	return GS_OK;
+	return check->first_series.status;
 }
 
 /* Take all events that the window has. */
@@ -158,14 +170,7 @@ static enum gs_status read_events(struct gs_check *check) {
 static enum gs_status read_step(struct gs_check *check, struct gs_str step, bool last) {
 	struct gs_buf *window = &check->window;
 	gs_buf_str(window, step);
-	if (window->status == GS_ELIMIT) {
-		struct gs_error problem;
-		gs_error_set(&problem, GS_ELIMIT, 0, 0, "more than %d bytes belong together", GS_LIMIT_SCRAPE_BODY);
-		report(check, GS_CHECK_ERROR, &problem);
-		check->over = true;
-		check->totals.stopped = true;
-		return GS_OK;
-	}
+	assert(window->status != GS_ELIMIT);
 	if (window->status != GS_OK)
 		return window->status;
 	gs_expo_feed(check->parser, gs_buf_slice(window), last);

@@ -77,7 +77,7 @@ def field(number, value):
 def gauge(name, value, **labels):
     """A delimited MetricFamily with one gauge."""
     metric = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in labels.items()) + field(2, field(1, float(value)))
-    family = field(1, name.encode()) + field(2, b"Help.") + field(3, 1) + field(4, metric)
+    family = field(1, name if isinstance(name, bytes) else name.encode()) + field(2, b"Help.") + field(3, 1) + field(4, metric)
     return varint(len(family)) + family
 
 
@@ -342,7 +342,7 @@ def test_protobuf(tmp_path):
 
 def test_protobuf_errors(tmp_path):
     """A message that is wrong is one error; one whose end is lost is the last."""
-    wrong = gauge("0bad\n", 1)
+    wrong = gauge(b"bad\xff", 1)
     (tmp_path / "a.pb").write_bytes(gauge("a", 1) + wrong + gauge("c", 1))
     code, out, err = check("a.pb", cwd=tmp_path)
     assert code == 1
@@ -355,7 +355,7 @@ def test_protobuf_errors(tmp_path):
 
 
 def test_twice_in_one_body():
-    code, out, err = check(body=b'a{b="c"} 1\na{b="d"} 1\na{b="c"} 2\n# TYPE e gauge\ne 1\n# TYPE e gauge\n')
+    code, out, err = check(body=b'a{b="c"} 1\na{b="d"} 1\na{b="c"} 2\n# TYPE e gauge\ne 1\n# TYPE e counter\n')
     assert code == 1
     assert [e.split(":")[1] for e in err.splitlines()] == ["3", "6"], err
     assert ", 2 families, 3 series, " in out
@@ -407,7 +407,7 @@ def test_a_large_pipe_in_little_memory():
     """200 MB through a pipe: memory grows with the series, of which there are few, as their labels are long."""
     lines = 20000 if SANITIZED else 200000
     pad = b"x" * 970
-    limit = 128 * 1024 * 1024
+    limit = 64 * 1024 * 1024
 
     def little_memory():
         if not SANITIZED:  # a sanitizer takes all the addresses that there are
@@ -420,14 +420,10 @@ def test_a_large_pipe_in_little_memory():
             piece = b"".join(b'requests_total{n="%d",pad="%s"} %d\n' % (i, pad, i) for i in range(first, first + 1000))
             process.stdin.write(piece)
             total += len(piece)
-        process.stdin.close()
-        out, err = process.stdout.read().decode(), process.stderr.read().decode()
-        usage = os.wait4(process.pid, 0)
-        process.returncode = os.WEXITSTATUS(usage[1])
+        out, err = (text.decode() for text in process.communicate(timeout=60 * SLOW))
     assert total > lines * 1000 and (SANITIZED or total > 200e6)
-    assert os.WIFEXITED(usage[1]) and process.returncode == 0, err
+    assert process.returncode == 0, err
     assert out.splitlines()[0] == "<stdin>: valid, text, 1 family, %d series, %d samples, %d bytes" % (lines, lines, total)
-    assert SANITIZED or usage[2].ru_maxrss < 48 * 1024, usage[2].ru_maxrss
 
 
 # Ends of pipes
@@ -471,10 +467,10 @@ def test_full_disk(files):
 def test_node_exporter(stand, tmp_path):
     exporter = NodeExporter(stand)
     exporter.start()
-    for accept, wanted in ((None, "text"), ("application/openmetrics-text; version=1.0.0", "openmetrics"),
+    for accept, wanted in (("text/plain", "text"),
                            ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", "protobuf")):
-        answer = http.get("http://%s/metrics" % exporter.address, headers={"Accept": accept} if accept else {})
-        assert answer.code == 200
+        answer = http.get("http://%s/metrics" % exporter.address, headers={"Accept": accept})
+        assert answer.code == 200 and answer.headers["Content-Type"].startswith(accept[:20])
         (tmp_path / "body").write_bytes(answer.body)
         code, out, err = check("--stats", "body", cwd=tmp_path)
         assert code == 0 and err == "", err
@@ -523,9 +519,9 @@ AGREED = [
     (b"a 0x\n", False),
     (b"a 1_000\n", False),
     (b"# TYPE a camel\na 1\n", False),
-    (b"# TYPE a gauge\n# TYPE a gauge\na 1\n", False),
+    (b"# TYPE a gauge\n# TYPE a counter\na 1\n", False),
     (b"a 1\n# TYPE a gauge\n", False),
-    (b"# HELP a A.\n# HELP a A.\na 1\n", False),
+    (b"# HELP a A.\n# HELP a B.\na 1\n", False),
     (b'a{b="\xff"} 1\n', False),
     (BAD, False),
     (b"<html><body>404</body></html>\n", False),

@@ -208,7 +208,7 @@ static void test_more_families_than_the_limit(void **state) {
 	struct fixture f;
 	struct gs_check_family families[4];
 	set_up(&f, (struct gs_check_options){.max_families = 2, .lint = true});
-	struct gs_check_totals totals = check_text(&f, "a 1\nb 1\nc 1\nd 1\n# TYPE a gauge\n");
+	struct gs_check_totals totals = check_text(&f, "# TYPE a gauge\na 1\nb 1\nc 1\nd 1\n");
 	assert_int_equal(totals.families, 2);
 	assert_true(totals.more_families);
 	assert_int_equal(totals.series, 4);
@@ -237,6 +237,157 @@ static void test_largest(void **state) {
 	}
 	assert_int_equal(got[0].series, 3);
 	assert_int_equal(got[2].bytes, 16);
+	tear_down(&f);
+}
+
+/* Check the body at once and in pieces, and hold its largest families against "name series samples bytes;". */
+static struct gs_check_totals assert_largest(
+    struct fixture *f, enum gs_expo_format format, struct gs_str body, const char *want) {
+	struct gs_check_family got[4];
+	struct gs_buf text;
+	struct gs_check_totals totals = {0};
+	gs_buf_init(&text, 4096);
+	static const size_t pieces[] = {1, 7, SIZE_MAX};
+	for (size_t i = 0; i < 3; i++) {
+		totals = check_pieces(f, format, body, pieces[i]);
+		size_t n = gs_check_largest(f->check, got, 4);
+		gs_buf_clear(&text);
+		for (size_t k = 0; k < n; k++)
+			gs_buf_printf(&text, "%.*s %u %u %u;", GS_FMT(got[k].name), (unsigned)got[k].series,
+			    (unsigned)got[k].samples, (unsigned)got[k].bytes);
+		gs_buf_char(&text, '\0');
+		assert_string_equal(text.p, want);
+	}
+	gs_buf_free(&text);
+	return totals;
+}
+
+static void test_parts_are_of_their_family(void **state) {
+	(void)state;
+	struct fixture f;
+	set_up(&f, (struct gs_check_options){0});
+	struct gs_check_totals totals = assert_largest(&f, GS_FORMAT_TEXT,
+	    GS_STR("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n"
+		   "# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 1\ns_count 1\n"),
+	    "h 4 4 78;s 3 3 55;");
+	assert_int_equal(totals.families, 2);
+	assert_int_equal(totals.series, 7);
+	tear_down(&f);
+}
+
+/* OpenMetrics: several points in a row are one series, each of their parts too. */
+static void test_points_are_one_series(void **state) {
+	(void)state;
+	struct fixture f;
+	set_up(&f, (struct gs_check_options){0});
+	struct gs_check_totals totals = assert_largest(&f, GS_FORMAT_OPENMETRICS,
+	    GS_STR("# TYPE g gauge\ng{a=\"1\"} 1 1\ng{a=\"1\"} 2 2\ng{a=\"1\"} 3 3\ng{a=\"2\"} 1 2\n"
+		   "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2 1\nh_count 2 1\nh_sum 3 1\n"
+		   "h_bucket{le=\"+Inf\"} 3 2\nh_count 3 2\nh_sum 4 2\n# EOF\n"),
+	    "h 3 6 111;g 2 4 67;");
+	assert_int_equal(totals.errors, 0);
+	assert_int_equal(totals.series, 5);
+	assert_int_equal(totals.samples, 10);
+	tear_down(&f);
+}
+
+static void test_twice(void **state) {
+	(void)state;
+	struct fixture f;
+	set_up(&f, (struct gs_check_options){0});
+	for (int i = 0; i < 2; i++) {
+		struct gs_check_totals totals = check_text(&f, "a{b=\"c\"} 1\na 1\na{b=\"c\"} 2\n");
+		assert_notes(&f, "E 3:1 the series \"a{b=\"c\"}\" stands twice;");
+		assert_int_equal(totals.series, 2);
+	}
+	tear_down(&f);
+}
+
+/* Gauges of value 1, type set, without HELP. */
+#define GAUGE_A                                                                                                        \
+	"\x12\x0a\x01"                                                                                                 \
+	"a\x18\x01\x22\x0b\x12\x09\x09\0\0\0\0\0\0\xf0\x3f"
+#define GAUGE_BC                                                                                                       \
+	"\x13\x0a\x02"                                                                                                 \
+	"bc\x18\x01\x22\x0b\x12\x09\x09\0\0\0\0\0\0\xf0\x3f"
+#define BAD_NAME                                                                                                       \
+	"\x12\x0a\x01"                                                                                                 \
+	"\xff\x18\x01\x22\x0b\x12\x09\x09\0\0\0\0\0\0\xf0\x3f"
+
+static void test_protobuf(void **state) {
+	(void)state;
+	struct fixture f;
+	set_up(&f, (struct gs_check_options){0});
+	struct gs_check_totals totals =
+	    assert_largest(&f, GS_FORMAT_PROTOBUF, GS_STR(GAUGE_BC GAUGE_A), "bc 1 1 20;a 1 1 19;");
+	assert_int_equal(totals.errors, 0);
+	assert_int_equal(totals.families, 2);
+	assert_int_equal(totals.bytes, 39);
+	/* The bytes of the message that is wrong belong to none. */
+	totals = assert_largest(&f, GS_FORMAT_PROTOBUF, GS_STR(GAUGE_BC BAD_NAME GAUGE_A), "bc 1 1 20;a 1 1 19;");
+	assert_int_equal(totals.errors, 1);
+	assert_false(totals.stopped);
+	tear_down(&f);
+}
+
+/* A message of n bytes, its name and a HELP that is too long. */
+static void append_message(struct gs_buf *out, size_t n) {
+	static const char name[] = "\x0a\x01"
+				   "a\x12";
+	gs_buf_clear(out);
+	for (size_t left = n, i = 0; i < 4; i++, left >>= 7)
+		gs_buf_char(out, (char)((left & 0x7f) | (i < 3 ? 0x80 : 0)));
+	gs_buf_cstr(out, name);
+	n -= strlen(name) + 4;
+	for (size_t left = n, i = 0; i < 4; i++, left >>= 7)
+		gs_buf_char(out, (char)((left & 0x7f) | (i < 3 ? 0x80 : 0)));
+	char *help = gs_buf_reserve(out, n);
+	assert_non_null(help);
+	memset(help, 'x', n);
+	out->n += n;
+	gs_buf_str(out, GS_STR(GAUGE_A));
+}
+
+/* The largest message, and one that is larger than that. */
+static void test_large_messages(void **state) {
+	(void)state;
+	struct fixture f;
+	struct gs_buf body;
+	set_up(&f, (struct gs_check_options){0});
+	gs_buf_init(&body, (size_t)GS_LIMIT_SCRAPE_BODY * 2);
+	for (size_t more = 0; more < 2; more++) {
+		append_message(&body, GS_LIMIT_SCRAPE_BODY + more);
+		struct gs_check_totals totals =
+		    check_pieces(&f, GS_FORMAT_PROTOBUF, gs_buf_slice(&body), (size_t)999999);
+		gs_buf_char(&f.notes, '\0');
+		assert_non_null(strstr(f.notes.p, more ? "E 1:1 the message is longer than 67108864 bytes;" : "E 1:"));
+		assert_int_equal(totals.errors, 1);
+		assert_int_equal(totals.samples, 1);
+		assert_int_equal(totals.bytes, body.n);
+	}
+	gs_buf_free(&body);
+	tear_down(&f);
+}
+
+/* Where the borders of the messages are lost nothing more is learned. */
+static void test_stop(void **state) {
+	(void)state;
+	struct fixture f;
+	set_up(&f, (struct gs_check_options){.lint = true});
+	struct gs_str body = GS_STR(GAUGE_A "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" GAUGE_BC);
+	gs_check_begin(f.check, GS_FORMAT_PROTOBUF, false);
+	assert_int_equal(gs_check_feed(f.check, body, false), GS_OK);
+	assert_true(gs_check_is_over(f.check));
+	struct gs_check_totals totals = gs_check_totals(f.check);
+	assert_true(totals.stopped);
+	assert_int_equal(totals.errors, 1);
+	assert_int_equal(totals.warnings, 0);
+	assert_int_equal(totals.families, 1);
+	/* Further pieces are counted alone. */
+	assert_int_equal(gs_check_feed(f.check, GS_STR(GAUGE_BC), true), GS_OK);
+	assert_int_equal(gs_check_totals(f.check).families, 1);
+	assert_int_equal(gs_check_totals(f.check).errors, 1);
+	assert_int_equal(gs_check_totals(f.check).bytes, body.n + 20);
 	tear_down(&f);
 }
 
@@ -284,7 +435,7 @@ static void test_no_memory(void **state) {
 		check = gs_check_new(&options);
 		assert_non_null(check);
 		gs_mem_fail_after(n);
-		status = gs_check_feed(check, GS_STR(GOOD), true);
+		status = gs_check_feed(check, GS_STR(GOOD "d 1 1\n"), true);
 		assert_int_equal(status, gs_mem_failed() ? GS_ENOMEM : GS_OK);
 		/* The next body finds all in order. */
 		gs_mem_fail_after(-1);
@@ -308,6 +459,12 @@ int main(void) {
 	    cmocka_unit_test(test_line_that_is_too_long),
 	    cmocka_unit_test(test_more_families_than_the_limit),
 	    cmocka_unit_test(test_largest),
+	    cmocka_unit_test(test_parts_are_of_their_family),
+	    cmocka_unit_test(test_points_are_one_series),
+	    cmocka_unit_test(test_twice),
+	    cmocka_unit_test(test_protobuf),
+	    cmocka_unit_test(test_large_messages),
+	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_large_body),
 	    cmocka_unit_test(test_no_memory),
 	};
