@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sample is to its family; what stands twice in text. */
+/* What a sample is to its family; what stands twice in text. OpenMetrics goes the way of text where its rules beyond a line are not asked for. */
 #include "family.h"
 
 #include <assert.h>
@@ -194,6 +194,21 @@ static enum gs_status sample_seen(struct gs_expo_parser *parser, const struct gs
 	return status == GS_OK && !typed ? note(parser, GS_SEEN_UNTYPED, event->name) : status;
 }
 
+/* OpenMetrics by lines: a value with suffix, or its _created. */
+static void part_of_value(const struct gs_expo_family *family, struct gs_expo_event *event) {
+	enum gs_expo_suffix suffix = gs_expo_suffix_of(event->name, family);
+	if (suffix == GS_SUFFIXES)
+		return;
+	event->family.n = family->n;
+	event->type = family->type;
+	event->part = gs_expo_part_of(family->type, suffix);
+}
+
+/* Whether what stands twice is looked for. What that is in OpenMetrics is for the rules that go beyond a line. */
+static bool remembers(const struct gs_expo_parser *parser) {
+	return parser->options.seen != NULL && parser->options.format != GS_FORMAT_OPENMETRICS;
+}
+
 static enum gs_status text_sample(struct gs_expo_parser *parser, struct gs_expo_event *event) {
 	struct gs_expo_family *family = &parser->family;
 	bool typed = false;
@@ -207,8 +222,10 @@ static enum gs_status text_sample(struct gs_expo_parser *parser, struct gs_expo_
 	} else if (event->name.n == family->n) {
 		event->type = family->type;
 		typed = true;
+	} else if (parser->options.format == GS_FORMAT_OPENMETRICS) {
+		part_of_value(family, event);
 	}
-	return parser->options.seen == NULL ? GS_OK : sample_seen(parser, event, typed);
+	return !remembers(parser) ? GS_OK : sample_seen(parser, event, typed);
 }
 
 static bool has(const struct gs_expo_parser *parser, enum gs_expo_tag tag, struct gs_str name) {
@@ -253,14 +270,17 @@ static enum gs_status text_meta(struct gs_expo_parser *parser, const struct gs_e
 	struct gs_expo_family *family = &parser->family;
 	if (event->kind == GS_EXPO_TYPE &&
 	    (event->type != family->type || !gs_str_eq(event->name, gs_expo_family_name(family)))) {
-		gs_expo_family_set(family, event->name, event->type, text_suffixes[event->type]);
+		unsigned suffixes = parser->options.format == GS_FORMAT_OPENMETRICS
+					? gs_expo_openmetrics_suffixes(event->type)
+					: text_suffixes[event->type];
+		gs_expo_family_set(family, event->name, event->type, suffixes);
 		family->joinable = false;
 	}
-	return parser->options.seen == NULL ? GS_OK : meta_seen(parser, event);
+	return !remembers(parser) ? GS_OK : meta_seen(parser, event);
 }
 
 enum gs_status gs_expo_classify(struct gs_expo_parser *parser, struct gs_expo_event *event) {
-	if (parser->options.format == GS_FORMAT_OPENMETRICS)
+	if (parser->options.format == GS_FORMAT_OPENMETRICS && !parser->options.lines_only)
 		return gs_expo_openmetrics(parser, event);
 	if (event->kind == GS_EXPO_SAMPLE)
 		return text_sample(parser, event);

@@ -143,6 +143,9 @@ bool gs_expo_kept_same(const struct gs_expo_kept *kept, const struct gs_expo_par
 bool gs_expo_kept_again(
     const struct gs_expo_kept *kept, const struct gs_expo_parser *parser, const struct gs_expo_event *event);
 
+/** gs_expo_openmetrics_suffixes(type): Those that samples of such a family have in OpenMetrics. */
+unsigned gs_expo_openmetrics_suffixes(enum gs_expo_type type);
+
 /** gs_expo_openmetrics(parser, event): gs_expo_classify of OpenMetrics. */
 GS_MUST_USE enum gs_status gs_expo_openmetrics(struct gs_expo_parser *parser, struct gs_expo_event *event);
 

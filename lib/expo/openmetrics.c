@@ -23,6 +23,10 @@ static const unsigned type_suffixes[] = {
     [GS_TYPE_GAUGEHISTOGRAM] = BIT(BUCKET) | BIT(GCOUNT) | BIT(GSUM),
 };
 
+unsigned gs_expo_openmetrics_suffixes(enum gs_expo_type type) {
+	return type_suffixes[type];
+}
+
 /* A sample and what the rules need of it. */
 struct sample {
 	struct gs_expo_event *event;

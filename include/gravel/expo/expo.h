@@ -162,6 +162,8 @@ struct gs_expo_options {
 	enum gs_expo_format format;
 	bool
 	    utf8_names; /* OpenMetrics: names in quotes are allowed (its content type said escaping=allow-utf-8); text has them always */
+	bool
+	    lines_only; /* OpenMetrics: the rules that go beyond one line were checked before, and are not again; nor is what stands twice */
 	size_t max_samples; /* 0: no limit */
 	/* NULL: what only a memory of the whole exposition can tell (series and families that stand twice, metrics that are mixed) is left to
 	 * the caller, as Prometheus' parser does: so pass the two families "go_memstats_alloc_bytes" of most programs in Go. Else it is an

@@ -90,6 +90,31 @@ static void test_good(void **state) {
 	gs_expo_seen_free(seen.seen);
 }
 
+/* Read by lines, what keeps to the rules is told the same, and what does not is read. */
+static void test_lines_only(void **state) {
+	(void)state;
+	static const struct gs_expo_options lines = {.format = GS_FORMAT_OPENMETRICS, .lines_only = true};
+	static const struct good_case broken[] = {
+	    {"# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_bucket{le=\"2\"} 1\nh_sum -1\n",
+		"h_bucket bucket of h histogram < 1;h_bucket bucket of h histogram < 2 +;h_sum sum of h histogram +;"},
+	    {"# TYPE c counter\nc_total{clearmode=\"family\"} -1\nc_created NaN\nc 1\nc_total 2 2\nc_total 2 1\n",
+		"c_total of c counter;c_created created of c counter;c counter;c_total of c counter;c_total of c "
+		"counter;"},
+	    {"# TYPE i info\ni_info 2\n# TYPE i info\ni_info 2\n", "i_info of i info;i_info of i info;"},
+	    {"# TYPE s stateset\ns 3\n# TYPE a gauge\ns 1\na 1\n", "s stateset;s untyped;a gauge;"},
+	};
+	struct gs_expo_options seen = lines;
+	seen.seen = gs_expo_seen_new();
+	assert_non_null(seen.seen);
+	const struct gs_expo_options *const options[] = {&lines, &seen};
+	for (size_t i = 0; i < COUNT(options); i++) {
+		check_parts(options[i], END, good, COUNT(good));
+		check_parts(options[i], END, good_meta, COUNT(good_meta));
+		check_parts(options[i], END, broken, COUNT(broken));
+	}
+	gs_expo_seen_free(seen.seen);
+}
+
 static const struct bad_case bad_families[] = {
     {"# TYPE a gauge\n# TYPE a gauge\n", 2, 8, "a second TYPE of the gauge \"a\""},
     {"# HELP a x\n# HELP a x\n", 2, 8, "a second HELP of the metric \"a\""},
@@ -391,6 +416,7 @@ static void test_begin_forgets(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_lines_only),
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_without_memory),
 	    cmocka_unit_test(test_recover),
