@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "gravel/base/mem.h"
+#include "gravel/expo/format.h"
 #include "gravel/ingest/path.h"
 #include "gravel/telemetry/telemetry.h"
 #include "receiver.h"
@@ -131,17 +132,13 @@ static enum gs_status read_path(struct pending *pending, struct gs_error *err) {
 	return status == GS_OK ? gs_path_parse(segments, n, pending->arena, &pending->path, err) : status;
 }
 
-static bool is_protobuf(struct gs_str content_type) {
-	return gs_str_starts(content_type, GS_STR("application/vnd.google.protobuf")) ||
-	       gs_str_starts(content_type, GS_STR("application/x-protobuf"));
-}
-
 static void serve_push(void *ctx, struct gs_web_request *request) {
 	struct receiver *receiver = ctx;
 	struct gs_error err = {0};
 	bool delete = gs_web_method(request) == GS_WEB_DELETE;
-	if (!delete &&is_protobuf(gs_web_header(request, "Content-Type"))) {
-		answer(request, 415, "the protobuf exposition is not read yet; push the text format\n");
+	struct gs_expo_options format = {0};
+	if (!delete &&gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
+		answer_error(request, 415, &err);
 		return;
 	}
 	struct pending *pending = pending_new(request);
@@ -155,6 +152,7 @@ static void serve_push(void *ctx, struct gs_web_request *request) {
 	}
 	struct gs_ingest_push push = {
 	    .body = gs_web_body(request),
+	    .format = format,
 	    .labels = pending->path.labels,
 	    .nlabels = pending->path.nlabels,
 	    .mode = pending->path.mode,

@@ -96,6 +96,9 @@ static enum gs_status mode_error(const struct gs_batch *batch, const struct gs_e
 	if (err == NULL)
 		return status;
 	struct gs_error reason = *err;
+	if (event->series.n == 0)
+		return gs_error_set(err, status, event->line, 1, "%s: metric \"%.*s\"", reason.text,
+		    event->name.n < 120 ? (int)event->name.n : 120, event->name.p);
 	const char *line = event->series.p;
 	while (line > batch->body.p && line[-1] != '\n')
 		line--;
@@ -132,6 +135,17 @@ static enum gs_status take_labels(
 	return GS_OK;
 }
 
+/* Prometheus' name for the time of creation, which OpenMetrics and protobuf have as a part of the metric. */
+static enum gs_status type_created(struct gs_batch *batch, struct gs_str name) {
+	struct batch_family *family = gs_batch_family_of(batch, name);
+	if (family == NULL)
+		return GS_ENOMEM;
+	if (!family->typed)
+		family->type = GS_TYPE_GAUGE;
+	family->typed = true;
+	return GS_OK;
+}
+
 static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
 	if (batch->stats.samples >= batch->options.max_samples)
 		return gs_error_set(
@@ -153,13 +167,44 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 	sample->value = event->value;
 	sample->has_timestamp = event->has_timestamp;
 	sample->timestamp_ms = event->timestamp_ms;
-	return keep(batch, &sample->name) ? GS_OK : GS_ENOMEM;
+	if (!keep(batch, &sample->name))
+		return GS_ENOMEM;
+	return event->part == GS_PART_CREATED ? type_created(batch, sample->name) : GS_OK;
+}
+
+/* The family that text has for one that OpenMetrics calls without its suffix. */
+static struct batch_family *text_family(struct gs_batch *batch, struct batch_family *family, struct gs_str suffix) {
+	struct gs_str name = {.n = family->name.n + suffix.n};
+	char *p = gs_arena_alloc(batch->arena, name.n);
+	if (p == NULL)
+		return NULL;
+	memcpy(p, family->name.p, family->name.n);
+	memcpy(p + family->name.n, suffix.p, suffix.n);
+	name.p = p;
+	family->text = gs_batch_family_of(batch, name);
+	if (family->text != NULL && family->text->help.n == 0)
+		family->text->help = family->help;
+	return family->text;
+}
+
+static struct batch_family *family_of_type(
+    struct gs_batch *batch, struct batch_family *family, enum gs_expo_type type) {
+	bool bare = batch->format == GS_FORMAT_OPENMETRICS && family->text == NULL && !family->typed;
+	if (bare && type == GS_TYPE_COUNTER)
+		return text_family(batch, family, GS_STR("_total"));
+	if (bare && type == GS_TYPE_INFO)
+		return text_family(batch, family, GS_STR("_info"));
+	return family->text != NULL ? family->text : family;
 }
 
 static enum gs_status take_meta(struct gs_batch *batch, struct gs_expo_event *event, struct gs_error *err) {
 	if (!keep(batch, &event->name) || !keep(batch, &event->text))
 		return GS_ENOMEM;
 	struct batch_family *family = gs_batch_family_of(batch, event->name);
+	if (family != NULL && event->kind == GS_EXPO_TYPE)
+		family = family_of_type(batch, family, event->type);
+	else if (family != NULL && family->text != NULL)
+		family = family->text;
 	if (family == NULL)
 		return GS_ENOMEM;
 	if (event->kind == GS_EXPO_HELP && event->text.n != 0)
@@ -188,15 +233,19 @@ enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct
 	return GS_OK;
 }
 
-enum gs_status gs_batch_read(
-    struct gs_batch *batch, struct gs_expo_parser *parser, struct gs_str body, struct gs_error *err) {
+enum gs_status gs_batch_read(struct gs_batch *batch, struct gs_expo_parser *parser,
+    const struct gs_expo_options *options, struct gs_str body, struct gs_error *err) {
 	struct gs_expo_event event = {0};
-	gs_expo_begin_text(parser, body);
+	gs_expo_begin(parser, options);
+	gs_expo_feed(parser, body, true);
+	batch->format = options != NULL ? options->format : GS_FORMAT_TEXT;
 	batch->body = body;
 	for (;;) {
 		enum gs_status status = gs_expo_next(parser, &event, err);
 		if (status == GS_OK && event.kind == GS_EXPO_END)
 			break;
+		if (status == GS_OK && event.part == GS_PART_NATIVE)
+			continue;
 		if (status == GS_OK && event.kind == GS_EXPO_SAMPLE)
 			status = take_sample(batch, &event, err);
 		else if (status == GS_OK)

@@ -30,6 +30,7 @@ struct batch_family {
 	struct gs_str help;
 	enum gs_expo_type type;
 	bool typed; /* a TYPE line named it */
+	struct batch_family *text; /* the family that text has for it, if it is not this one (OpenMetrics) */
 	struct batch_point *first;
 	struct batch_point **tail;
 	size_t npoints;
@@ -85,6 +86,7 @@ struct gs_batch {
 	struct gs_label labels[GS_BATCH_LABELS_MAX]; /* of the options */
 	struct gs_batch_stats stats;
 	struct gs_str body;
+	enum gs_expo_format format; /* of the body */
 	struct batch_family **order; /* families in the order in which they were first named */
 	size_t norder;
 	size_t cap_order;

@@ -211,7 +211,7 @@ static enum gs_status parse_push(
 	if (kit == NULL)
 		return GS_ENOMEM;
 	gs_batch_begin(entry->batch, &options);
-	enum gs_status status = gs_batch_read(entry->batch, kit->parser, push->body, err);
+	enum gs_status status = gs_batch_read(entry->batch, kit->parser, &push->format, push->body, err);
 	gs_kit_put(ingest, kit);
 	return status;
 }

@@ -125,7 +125,11 @@ static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, 
 	};
 	gs_batch_begin(entry->batch, &options);
 	status = add_gauges(entry->batch, header);
-	return status == GS_OK ? gs_batch_read(entry->batch, parser, body, err) : status;
+	if (status != GS_OK)
+		return status;
+	struct gs_expo_options format = {
+	    .format = header->format, .utf8_names = header->utf8_names, .lines_only = true};
+	return gs_batch_read(entry->batch, parser, &format, body, err);
 }
 
 /* ${body} stands in entry->text already, unless it was put together from parts. */

@@ -52,7 +52,7 @@ void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	}
 	gs_batch_begin(ingest->own_batch, &options);
 	if (ingest->own_text.status != GS_OK ||
-	    gs_batch_read(ingest->own_batch, ingest->own_parser, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)
+	    gs_batch_read(ingest->own_batch, ingest->own_parser, NULL, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)
 		return; /* without memory the last ones stay */
 	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_own(ingest->store, ingest->own_batch, now_ms);

@@ -8,6 +8,7 @@
 #include "gravel/base/mem.h"
 #include "gravel/bus/outbox.h"
 #include "gravel/codec/codec.h"
+#include "gravel/expo/format.h"
 #include "gravel/expo/write.h"
 #include "gravel/log/log.h"
 #include "gravel/scrape/series.h"
@@ -221,13 +222,18 @@ static void log_result(
 }
 
 /* Check and count the body, apply the rules. Returns what to send, and the cause if it is nothing. */
-static struct gs_str examine(struct gs_relay *relay, struct gs_relay_target *target, struct gs_str body,
-    struct gs_wire_header *header, enum gs_scrape_cause *cause, struct gs_error *err) {
+static struct gs_str examine(struct gs_relay *relay, struct gs_relay_target *target,
+    const struct gs_scrape_result *result, struct gs_wire_header *header, enum gs_scrape_cause *cause,
+    struct gs_error *err) {
 	struct gs_scrape_stats stats = {0};
-	enum gs_status status = gs_scrape_inspect(relay->parser, body, target->series, &stats, err);
+	struct gs_expo_options format = {0};
+	struct gs_str body = result->body;
+	enum gs_status status = gs_expo_read_content_type(result->content_type, &format, err);
+	if (status == GS_OK)
+		status = gs_scrape_inspect(relay->parser, &format, body, target->series, &stats, err);
 	if (status == GS_OK && target->options.rules != NULL) {
 		gs_buf_clear(&relay->ruled);
-		status = gs_rules_apply(target->options.rules, relay->parser, body, &relay->ruled);
+		status = gs_rules_apply(target->options.rules, relay->parser, &format, body, &relay->ruled);
 		body = gs_buf_slice(&relay->ruled);
 		if (status != GS_OK)
 			gs_error_set(err, status, 0, 0, "the clearmode rules of the job cannot be applied");
@@ -238,6 +244,8 @@ static struct gs_str examine(struct gs_relay *relay, struct gs_relay_target *tar
 	}
 	header->samples = header->samples_kept = stats.samples;
 	header->series_added = stats.series_added;
+	header->format = format.format;
+	header->utf8_names = format.utf8_names;
 	gs_metric_add(GS_M_SCRAPE_SAMPLES, (double)stats.samples);
 	return body;
 }
@@ -270,7 +278,7 @@ void gs_relay_result(void *ctx, const struct gs_scrape_result *result) {
 	gs_metric_add(GS_M_SCRAPES, 1);
 	gs_metric_add(GS_M_SCRAPE_BYTES, (double)result->body.n);
 	if (cause == GS_SCRAPE_OK)
-		body = examine(relay, target, result->body, &header, &cause, &err);
+		body = examine(relay, target, result, &header, &cause, &err);
 	if (cause != GS_SCRAPE_OK) {
 		gs_metric_add_l(GS_M_SCRAPE_FAILURES, 1, gs_scrape_cause_name(cause), NULL);
 		header.cause = gs_str_of(gs_scrape_cause_name(cause));

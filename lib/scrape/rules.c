@@ -165,14 +165,17 @@ static void write_labelled(struct gs_buf *out, struct gs_str *rest, struct gs_st
 	*rest = gs_str_make(end, rest->n - (size_t)(end - rest->p));
 }
 
-enum gs_status gs_rules_apply(
-    struct gs_rules *rules, struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out) {
+enum gs_status gs_rules_apply(struct gs_rules *rules, struct gs_expo_parser *parser,
+    const struct gs_expo_options *options, struct gs_str body, struct gs_buf *out) {
 	size_t before = out->n;
 	struct gs_str rest = body, name = {0};
 	struct gs_expo_event event = {0};
 	const struct rule *rule = NULL;
 	enum gs_status status;
-	gs_expo_begin_text(parser, body);
+	if (options->format == GS_FORMAT_PROTOBUF)
+		return GS_EUNSUPPORTED;
+	gs_expo_begin(parser, options);
+	gs_expo_feed(parser, body, true);
 	while ((status = gs_expo_next(parser, &event, NULL)) == GS_OK && event.kind != GS_EXPO_END) {
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;

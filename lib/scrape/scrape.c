@@ -14,6 +14,9 @@
 #include "gravel/telemetry/telemetry.h"
 #include "schedule.h"
 
+/* Not OpenMetrics: it is read strictly, and brings nothing that the store keeps. Who has nothing else may send it all the same. */
+#define ACCEPT "text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
+
 /* Fixed: what keeps all sums of times far from the end of an int64_t. */
 #define INTERVAL_MAX_MS (366LL * 86400 * 1000)
 
@@ -139,7 +142,7 @@ static enum gs_status fill_headers(struct headers *headers) {
 	if (status == GS_OK)
 		status = append(&headers->list, line.p);
 	if (status == GS_OK)
-		status = append(&headers->list, "Accept: text/plain;version=0.0.4;q=1,*/*;q=0.1");
+		status = append(&headers->list, "Accept: " ACCEPT);
 	if (status == GS_OK)
 		status = append(&headers->list, "Accept-Encoding: gzip, zstd");
 	gs_buf_free(&line);

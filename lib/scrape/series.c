@@ -144,18 +144,29 @@ enum gs_status gs_series_set_update(struct gs_series_set *set, const uint64_t *h
 	return status;
 }
 
-enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, struct gs_str body, struct gs_series_set *set,
-    struct gs_scrape_stats *ret_stats, struct gs_error *err) {
+/* In protobuf a series has no text of its own. */
+static uint64_t hash_of(const struct gs_expo_event *event) {
+	if (event->series.n != 0)
+		return gs_hash(event->series);
+	uint64_t hash = gs_hash(event->name);
+	for (size_t i = 0; i < event->nlabels; i++)
+		hash = gs_hash_stable(event->labels[i].value, gs_hash_stable(event->labels[i].name, hash));
+	return hash;
+}
+
+enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, const struct gs_expo_options *options,
+    struct gs_str body, struct gs_series_set *set, struct gs_scrape_stats *ret_stats, struct gs_error *err) {
 	struct sequence seq = {.set = set};
 	struct gs_expo_event event = {0};
 	struct gs_scrape_stats stats = {0};
 	enum gs_status status;
-	gs_expo_begin_text(parser, body);
+	gs_expo_begin(parser, options);
+	gs_expo_feed(parser, body, true);
 	while ((status = gs_expo_next(parser, &event, err)) == GS_OK && event.kind != GS_EXPO_END) {
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;
 		stats.samples++;
-		status = sequence_add(&seq, gs_hash(event.series));
+		status = sequence_add(&seq, hash_of(&event));
 		if (status != GS_OK)
 			break;
 	}

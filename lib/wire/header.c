@@ -32,6 +32,19 @@ static const struct {
     [HONOR] = {'h', false, 1, GS_EINVAL},
 };
 
+/* The words of key f. Text has none: it is what is meant without the key. */
+static const struct {
+	struct gs_str word;
+	enum gs_expo_format format;
+	bool utf8_names;
+} formats[] = {
+    {GS_STR_INIT("openmetrics"), GS_FORMAT_OPENMETRICS, false},
+    {GS_STR_INIT("openmetrics-utf8"), GS_FORMAT_OPENMETRICS, true},
+    {GS_STR_INIT("protobuf"), GS_FORMAT_PROTOBUF, false},
+};
+
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
 static bool is_label_byte(unsigned char c) {
 	return c > 0x20 && c < 0x7f && c != '%';
 }
@@ -61,6 +74,16 @@ static void add_cause(struct gs_buf *out, struct gs_str cause) {
 		gs_buf_char(out, is_cause_byte(cause.p[i]) ? cause.p[i] : '_');
 }
 
+static void add_format(struct gs_buf *out, const struct gs_wire_header *header) {
+	for (size_t i = 0; i < FORMATS; i++) {
+		bool utf8_names = header->format == GS_FORMAT_OPENMETRICS && header->utf8_names;
+		if (formats[i].format != header->format || formats[i].utf8_names != utf8_names)
+			continue;
+		gs_buf_cstr(out, " f=");
+		gs_buf_str(out, formats[i].word);
+	}
+}
+
 void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header) {
 	gs_buf_cstr(out, "v=");
 	gs_buf_u64(out, GS_WIRE_VERSION);
@@ -82,6 +105,7 @@ void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *heade
 		add_count(out, PARTS, header->parts);
 	if (header->honor_labels)
 		add_count(out, HONOR, 1);
+	add_format(out, header);
 	if (!header->up)
 		add_cause(out, header->cause);
 	if (header->labels.n != 0) {
@@ -99,6 +123,9 @@ struct parse {
 	uint64_t numbers[NUMBERS];
 	bool has[NUMBERS];
 	bool has_cause;
+	bool has_format;
+	enum gs_expo_format format;
+	bool utf8_names;
 	bool has_labels;
 	struct gs_str cause;
 	struct gs_str labels;
@@ -166,6 +193,21 @@ static enum gs_status read_labels(struct parse *p, struct gs_str key, struct gs_
 	return GS_OK;
 }
 
+static enum gs_status read_format(struct parse *p, struct gs_str key, struct gs_str value) {
+	if (p->has_format)
+		return duplicate(p, key);
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!gs_str_eq(formats[i].word, value))
+			continue;
+		p->has_format = true;
+		p->format = formats[i].format;
+		p->utf8_names = formats[i].utf8_names;
+		return GS_OK;
+	}
+	return gs_error_set(p->err, value.n != 0 ? GS_EUNSUPPORTED : GS_EINVAL, 1, column_of(p, key), "format %.*s",
+	    value.n < CAUSE_MAX ? (int)value.n : CAUSE_MAX, value.p);
+}
+
 static enum gs_status read_pair(struct parse *p) {
 	struct gs_str key = {0}, value = {0};
 	enum gs_status status = take_pair(p, &key, &value);
@@ -177,6 +219,8 @@ static enum gs_status read_pair(struct parse *p) {
 		return duplicate(p, key);
 	if (key.p[0] == 'c')
 		return read_cause(p, key, value);
+	if (key.p[0] == 'f')
+		return read_format(p, key, value);
 	if (key.p[0] == 'l')
 		return read_labels(p, key, value);
 	for (enum key i = 0; i < NUMBERS; i++) {
@@ -247,6 +291,8 @@ static void fill(const struct parse *p, struct gs_wire_header *ret) {
 	    .body_size = v[BODY],
 	    .part = (uint32_t)v[PART],
 	    .parts = (uint32_t)v[PARTS],
+	    .format = p->format,
+	    .utf8_names = p->utf8_names,
 	    .cause = p->cause,
 	    .labels = p->labels,
 	};

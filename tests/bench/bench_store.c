@@ -31,7 +31,7 @@ static void read_body(struct work *w, struct gs_str body, bool scrape, struct gs
 	struct gs_label labels[] = {{GS_STR("job"), GS_STR("node")}, {GS_STR("instance"), instance}};
 	struct gs_batch_options options = {.labels = labels, .nlabels = scrape ? 2 : 0, .lenient = scrape};
 	gs_batch_begin(w->batch, &options);
-	demand(gs_batch_read(w->batch, w->parser, body, NULL) == GS_OK, "the body does not parse");
+	demand(gs_batch_read(w->batch, w->parser, NULL, body, NULL) == GS_OK, "the body does not parse");
 }
 
 static void read_scrape(void *ctx) {

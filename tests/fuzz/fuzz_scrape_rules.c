@@ -8,6 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct gs_expo_options text_format = {.format = GS_FORMAT_TEXT};
+
 static const struct gs_rule given[] = {{"a.*", "sum"}, {"[b-y]+_total", "replace\"\\\n"}};
 
 /* What gs_rules_apply makes of an exposition is one again, with as many samples, and every sample that matches has its label: a second time changes
@@ -23,13 +25,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	assert(parser != NULL && set != NULL && status == GS_OK);
 	gs_buf_init(&once, size * 64 + 1024);
 	gs_buf_init(&twice, size * 64 + 1024);
-	enum gs_status inspected = gs_scrape_inspect(parser, body, set, &before, NULL);
-	status = gs_rules_apply(rules, parser, body, &once);
+	enum gs_status inspected = gs_scrape_inspect(parser, &text_format, body, set, &before, NULL);
+	status = gs_rules_apply(rules, parser, &text_format, body, &once);
 	assert(status == inspected);
 	/* A label more may be one too many, or make a line too long. */
-	if (status == GS_OK && gs_scrape_inspect(parser, gs_buf_slice(&once), set, &after, NULL) == GS_OK) {
+	if (status == GS_OK &&
+	    gs_scrape_inspect(parser, &text_format, gs_buf_slice(&once), set, &after, NULL) == GS_OK) {
 		assert(after.samples == before.samples && once.n >= size);
-		status = gs_rules_apply(rules, parser, gs_buf_slice(&once), &twice);
+		status = gs_rules_apply(rules, parser, &text_format, gs_buf_slice(&once), &twice);
 		assert(status == GS_OK && gs_str_eq(gs_buf_slice(&once), gs_buf_slice(&twice)));
 	}
 	gs_buf_free(&once);

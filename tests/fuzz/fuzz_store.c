@@ -44,7 +44,7 @@ static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
 	struct gs_scrape_info info = {
 	    .key = {.job = kind & 16 ? GS_STR("a") : GS_STR("b")}, .time_ms = b->now, .interval_ms = 1000};
 	gs_batch_begin(b->batch, &options);
-	if (gs_batch_read(b->batch, b->parser, body, NULL) != GS_OK)
+	if (gs_batch_read(b->batch, b->parser, NULL, body, NULL) != GS_OK)
 		return;
 	enum gs_status status = scrape ? gs_store_scrape(b->store, &info, b->batch, b->now, &result)
 				       : gs_store_push(b->store, b->batch, b->now, &result, NULL);

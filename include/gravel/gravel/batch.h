@@ -35,6 +35,12 @@ struct gs_batch_stats {
 	size_t dropped; /* lenient only: samples that a push would be refused for */
 };
 
+/*
+ * Families have the names that text gives them, whatever the body is written in: what OpenMetrics calls counter "x" and info "x" is "x_total" and "x_info"
+ * here. A time of creation is a gauge "x_created" of its own, as Prometheus and the clients' text have it. A native histogram is read and
+ * not kept; its classic parts are.
+ */
+
 /** gs_batch_new(): Return an empty batch or NULL. */
 struct gs_batch *gs_batch_new(void);
 void gs_batch_free(struct gs_batch *batch);
@@ -45,11 +51,11 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 /** gs_batch_gauge(batch, name, help, value): Add a gauge of our own (up, scrape_*), before gs_batch_read: it wins over an equal series of the body. */
 GS_MUST_USE enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str name, struct gs_str help, double value);
 
-/** gs_batch_read(batch, parser, body, err):
- * Parse ${body} (UTF-8 text 0.0.4) and finish the batch; once, after gs_batch_begin. ${body} must live as long as the batch is used. GS_EINVAL or
+/** gs_batch_read(batch, parser, options, body, err):
+ * Parse ${body}, of the format that ${options} says (NULL: text), and finish the batch; once, after gs_batch_begin. ${body} must live as long as the batch is used. GS_EINVAL or
  * GS_ELIMIT with ${err} (line, column, reason), GS_ENOMEM; the batch then holds nothing usable. */
-GS_MUST_USE enum gs_status gs_batch_read(
-    struct gs_batch *batch, struct gs_expo_parser *parser, struct gs_str body, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_batch_read(struct gs_batch *batch, struct gs_expo_parser *parser,
+    const struct gs_expo_options *options, struct gs_str body, struct gs_error *err);
 
 struct gs_batch_stats gs_batch_stats(const struct gs_batch *batch);
 

@@ -45,6 +45,7 @@ typedef void gs_ingest_done_fn(void *ctx, enum gs_status status, const struct gs
 
 struct gs_ingest_push {
 	struct gs_str body; /* must live until done */
+	struct gs_expo_options format; /* of the body; zeroed: text */
 	const struct gs_label *labels; /* from the path; likewise */
 	size_t nlabels;
 	struct gs_mode mode; /* for samples that name none */

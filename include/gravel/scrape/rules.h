@@ -27,11 +27,11 @@ GS_MUST_USE enum gs_status gs_rules_new(
     const struct gs_rule *rules, size_t n, struct gs_rules **ret_rules, struct gs_error *err);
 void gs_rules_free(struct gs_rules *rules);
 
-/** gs_rules_apply(rules, parser, body, out):
- * Append ${body} to ${out}; every sample gets the label clearmode of the first rule that matches its name, unless it has
- * one. All other bytes stay as they are. GS_EINVAL or GS_ELIMIT for a body that gs_scrape_inspect would refuse, GS_ELIMIT also for
+/** gs_rules_apply(rules, parser, options, body, out):
+ * Append ${body}, of the format that ${options} says, to ${out}; every sample gets the label clearmode of the first rule that matches its name, unless it has
+ * one. All other bytes stay as they are. GS_EUNSUPPORTED for protobuf, GS_EINVAL or GS_ELIMIT for a body that gs_scrape_inspect would refuse, GS_ELIMIT also for
  * an expression that needs too many steps for a name, GS_ELIMIT or GS_ENOMEM of ${out}; ${out} then holds what it held before. */
-GS_MUST_USE enum gs_status gs_rules_apply(
-    struct gs_rules *rules, struct gs_expo_parser *parser, struct gs_str body, struct gs_buf *out);
+GS_MUST_USE enum gs_status gs_rules_apply(struct gs_rules *rules, struct gs_expo_parser *parser,
+    const struct gs_expo_options *options, struct gs_str body, struct gs_buf *out);
 
 #endif

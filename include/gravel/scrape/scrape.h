@@ -12,7 +12,7 @@
 /*
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
  *
- * What goes out is Prometheus' GET for the text format: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
+ * What goes out is Prometheus' GET for the text formats: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
  * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
  * one. What a body holds is for the consumer of results to judge (gs_scrape_inspect, GS_SCRAPE_PARSE).
  *

@@ -11,8 +11,8 @@
 
 /*
  * What a scrape brought, in numbers: its samples, and how many of its series the scrape before did not have
- * (scrape_samples_scraped, scrape_series_added). Series are told apart by the bytes of their text, so a target that writes the labels of a
- * series in another order has added a series. Not thread-safe: a set belongs to a target, and a target to one thread.
+ * (scrape_samples_scraped, scrape_series_added). Series are told apart by their names and labels in the order of the target, so one that writes the
+ * labels of a series in another order has added a series. Not thread-safe: a set belongs to a target, and a target to one thread.
  */
 
 /* The series of a target's last good scrape: 8 bytes each, in the order of its exposition. */
@@ -39,11 +39,11 @@ struct gs_scrape_stats {
 	uint64_t series_added; /* scrape_series_added */
 };
 
-/** gs_scrape_inspect(parser, body, set, ret_stats, err):
- * Parse ${body} to its end, count, and bring ${set} (the target's) up to date. GS_EINVAL or GS_ELIMIT with ${err} (line, column, reason) where
+/** gs_scrape_inspect(parser, options, body, set, ret_stats, err):
+ * Parse ${body}, of the format that ${options} says, to its end, count, and bring ${set} (the target's) up to date. GS_EINVAL or GS_ELIMIT with ${err} (line, column, reason) where
  * it is not an exposition, GS_ENOMEM; ${set} is then as it was. A failed scrape does not come here: as in Prometheus, the series of
  * the scrape before it are not new after it. */
-GS_MUST_USE enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, struct gs_str body,
-    struct gs_series_set *set, struct gs_scrape_stats *ret_stats, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, const struct gs_expo_options *options,
+    struct gs_str body, struct gs_series_set *set, struct gs_scrape_stats *ret_stats, struct gs_error *err);
 
 #endif

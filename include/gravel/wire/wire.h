@@ -8,6 +8,7 @@
 #include "gravel/base/buf.h"
 #include "gravel/base/error.h"
 #include "gravel/base/limits.h"
+#include "gravel/expo/expo.h"
 
 /*
  * What goes over NATS (docs/PROTOCOL.md is its home): subjects, our one header line, parts. Pure: no I/O, no compression (the caller
@@ -57,6 +58,8 @@ struct gs_wire_header {
 	uint64_t body_size; /* bytes of this part, decompressed */
 	uint32_t part; /* 0 .. parts-1 */
 	uint32_t parts; /* 1 .. GS_LIMIT_PARTS */
+	enum gs_expo_format format; /* of the body; GS_FORMAT_TEXT stands for GS_FORMAT_TEXT_1 too */
+	bool utf8_names; /* of an OpenMetrics body: as in gs_expo_options */
 	struct gs_str cause; /* of up 0: one word; empty with up 1 */
 	struct gs_str labels; /* of the target: as in an exposition, a="b",c="d"; empty for none */
 };
@@ -66,7 +69,7 @@ struct gs_wire_header {
 void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header);
 
 /** gs_wire_header_parse(line, scratch, ret_header, err):
- * Read one. Unknown keys are skipped, every number is bounded. GS_EUNSUPPORTED for another version or kind, GS_EINVAL
+ * Read one. Unknown keys are skipped, every number is bounded. GS_EUNSUPPORTED for another version, kind or format, GS_EINVAL
  * for a broken line, GS_ELIMIT for a claim above our limits (body_size, parts, GS_LIMIT_HEADER) or a maximum of ${scratch} below the
  * line's length, GS_ENOMEM. Slices stand in ${scratch} (cleared first). ${ret_header} is written with GS_OK only. What ${labels} says is
  * not looked at: it is any text. */

@@ -61,7 +61,7 @@ static inline enum gs_status push_at(struct bench *b, const char *path, const ch
 	struct gs_batch_options options = {.labels = labels, .nlabels = labels_of(path, labels)};
 	b->err = (struct gs_error){0};
 	gs_batch_begin(b->batch, &options);
-	enum gs_status status = gs_batch_read(b->batch, b->parser, gs_str_of(body), &b->err);
+	enum gs_status status = gs_batch_read(b->batch, b->parser, NULL, gs_str_of(body), &b->err);
 	if (status == GS_OK)
 		status = gs_store_push(b->store, b->batch, b->now, &b->result, &b->err);
 	gs_store_check(b->store);
@@ -86,7 +86,7 @@ static inline enum gs_status scrape_at(struct bench *b, const char *instance, in
 	};
 	b->err = (struct gs_error){0};
 	gs_batch_begin(b->batch, &options);
-	enum gs_status status = gs_batch_read(b->batch, b->parser, gs_str_of(body), &b->err);
+	enum gs_status status = gs_batch_read(b->batch, b->parser, NULL, gs_str_of(body), &b->err);
 	if (status == GS_OK)
 		status = gs_store_scrape(b->store, &info, b->batch, b->now, &b->result);
 	gs_store_check(b->store);

@@ -181,7 +181,8 @@ static void test_own_metrics(void **state) {
 	for (int i = 0; i < 2; i++) {
 		gs_batch_begin(b.batch, &options);
 		assert_int_equal(
-		    gs_batch_read(b.batch, b.parser, GS_STR("# TYPE up_total counter\nup_total 2\n"), NULL), GS_OK);
+		    gs_batch_read(b.batch, b.parser, NULL, GS_STR("# TYPE up_total counter\nup_total 2\n"), NULL),
+		    GS_OK);
 		assert_int_equal(gs_store_own(b.store, b.batch, T0), GS_OK);
 		gs_store_check(b.store);
 	}

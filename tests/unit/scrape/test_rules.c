@@ -11,6 +11,8 @@
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
+static const struct gs_expo_options text_format = {.format = GS_FORMAT_TEXT};
+
 static struct gs_rules *rules_of(const struct gs_rule *given, size_t n) {
 	struct gs_rules *rules = NULL;
 	struct gs_error err = {0};
@@ -20,7 +22,7 @@ static struct gs_rules *rules_of(const struct gs_rule *given, size_t n) {
 
 static enum gs_status apply(struct gs_rules *rules, const char *body, struct gs_buf *out) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
-	enum gs_status status = gs_rules_apply(rules, parser, gs_str_of(body), out);
+	enum gs_status status = gs_rules_apply(rules, parser, &text_format, gs_str_of(body), out);
 	gs_buf_check(out);
 	gs_expo_parser_free(parser);
 	return status;
@@ -175,7 +177,7 @@ static void test_out_of_memory(void **state) {
 		gs_mem_fail_after(n);
 		enum gs_status status = gs_rules_new(given, N(given), &rules, &err);
 		if (status == GS_OK)
-			status = gs_rules_apply(rules, parser, GS_STR("a 1\nb 2\n"), &out);
+			status = gs_rules_apply(rules, parser, &text_format, GS_STR("a 1\nb 2\n"), &out);
 		bool failed = gs_mem_failed();
 		gs_mem_fail_after(-1);
 		gs_buf_free(&out);

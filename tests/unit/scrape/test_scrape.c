@@ -160,7 +160,8 @@ static void test_request_is_as_prometheus_sends_it(void **state) {
 	collector_wait(c, 1, 5000);
 	gs_scraper_stop(c->scraper, 0);
 	const char *headers = c->outcomes[a].body;
-	assert_non_null(strstr(headers, "Accept: text/plain;version=0.0.4;q=1,*/*;q=0.1\n"));
+	assert_non_null(strstr(headers,
+	    "Accept: text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.9,*/*;q=0.1\n"));
 	assert_non_null(strstr(headers, "Accept-Encoding: gzip, zstd\n"));
 	assert_non_null(strstr(headers, "X-Prometheus-Scrape-Timeout-Seconds: 10\n"));
 	assert_non_null(strstr(headers, "User-Agent: gravel-test/1\n"));

@@ -11,6 +11,8 @@
 #include "gravel/base/mem.h"
 #include "gravel/scrape/series.h"
 
+static const struct gs_expo_options text_format = {.format = GS_FORMAT_TEXT};
+
 static uint64_t update(struct gs_series_set *set, const uint64_t *hashes, size_t n) {
 	uint64_t added = 12345;
 	assert_int_equal(gs_series_set_update(set, hashes, n, &added), GS_OK);
@@ -137,7 +139,7 @@ static void test_update_out_of_memory_keeps_the_set(void **state) {
 static struct gs_scrape_stats inspect(struct gs_expo_parser *parser, struct gs_series_set *set, const char *body) {
 	struct gs_scrape_stats stats = {99, 99};
 	struct gs_error err = {0};
-	assert_int_equal(gs_scrape_inspect(parser, gs_str_of(body), set, &stats, &err), GS_OK);
+	assert_int_equal(gs_scrape_inspect(parser, &text_format, gs_str_of(body), set, &stats, &err), GS_OK);
 	return stats;
 }
 
@@ -179,7 +181,8 @@ static void test_inspect_refuses_what_does_not_parse(void **state) {
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct gs_scrape_stats stats = {99, 99};
 		struct gs_error err = {0};
-		assert_int_equal(gs_scrape_inspect(parser, gs_str_of(bad[i].body), set, &stats, &err), GS_EINVAL);
+		assert_int_equal(
+		    gs_scrape_inspect(parser, &text_format, gs_str_of(bad[i].body), set, &stats, &err), GS_EINVAL);
 		assert_int_equal(err.line, bad[i].line);
 		assert_true(err.column > 0);
 		assert_string_not_equal(err.text, "");
@@ -198,7 +201,7 @@ static void test_inspect_out_of_memory(void **state) {
 	struct gs_scrape_stats stats;
 	struct gs_error err = {0};
 	gs_mem_fail_after(0);
-	assert_int_equal(gs_scrape_inspect(parser, GS_STR("a 1\n"), set, &stats, &err), GS_ENOMEM);
+	assert_int_equal(gs_scrape_inspect(parser, &text_format, GS_STR("a 1\n"), set, &stats, &err), GS_ENOMEM);
 	gs_mem_fail_after(-1);
 	assert_string_equal(err.text, "out of memory");
 	assert_int_equal(gs_series_set_count(set), 0);

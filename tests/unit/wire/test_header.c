@@ -51,6 +51,8 @@ static void assert_same(const struct gs_wire_header *got, const struct gs_wire_h
 	assert_int_equal(got->body_size, want->body_size);
 	assert_int_equal(got->part, want->part);
 	assert_int_equal(got->parts, want->parts);
+	assert_int_equal(got->format, want->format);
+	assert_int_equal(got->utf8_names, want->utf8_names);
 	assert_str(got->cause, want->cause);
 	assert_str(got->labels, want->labels);
 }
@@ -173,6 +175,36 @@ static void test_every_field_at_its_edges(void **state) {
 	round_trip(&h);
 }
 
+static void test_formats(void **state) {
+	(void)state;
+	static const struct {
+		enum gs_expo_format format;
+		bool utf8_names;
+		const char *line;
+	} rows[] = {
+	    {GS_FORMAT_TEXT, false, "v=1 k=s t=0 s=0 i=0 d=0 u=1 n=0 b=0"},
+	    {GS_FORMAT_OPENMETRICS, false, "v=1 k=s t=0 s=0 i=0 d=0 u=1 n=0 b=0 f=openmetrics"},
+	    {GS_FORMAT_OPENMETRICS, true, "v=1 k=s t=0 s=0 i=0 d=0 u=1 n=0 b=0 f=openmetrics-utf8"},
+	    {GS_FORMAT_PROTOBUF, false, "v=1 k=s t=0 s=0 i=0 d=0 u=1 n=0 b=0 f=protobuf"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gs_wire_header h = {.kind = GS_WIRE_SCRAPE,
+		    .up = true,
+		    .parts = 1,
+		    .format = rows[i].format,
+		    .utf8_names = rows[i].utf8_names};
+		assert_str(write_line(&h), gs_str_of(rows[i].line));
+		round_trip(&h);
+	}
+	/* Text of both versions is read alike, and always has names in quotes. */
+	struct gs_wire_header text = {
+	    .kind = GS_WIRE_SCRAPE, .up = true, .parts = 1, .format = GS_FORMAT_TEXT_1, .utf8_names = true};
+	assert_str(write_line(&text), gs_str_of(rows[0].line));
+	refused(BASE " f=text", GS_EUNSUPPORTED, "format text");
+	assert_int_equal(f.err.column, sizeof(BASE) + 1);
+	refused(BASE " f=", GS_EINVAL, "format");
+}
+
 static void test_numbers_are_bounded(void **state) {
 	(void)state;
 	static const char *const rest = " v2=1";
@@ -221,7 +253,7 @@ static void test_missing_keys_are_named(void **state) {
 static void test_duplicates_are_refused(void **state) {
 	(void)state;
 	static const char *const pairs[] = {"v=1", "k=s", "t=1", "s=2", "i=3", "d=4", "u=1", "n=5", "b=6"};
-	static const char *const optional[] = {"m=1", "a=1", "p=0", "q=1", "h=1", "c=x", "l=a", "l="};
+	static const char *const optional[] = {"m=1", "a=1", "p=0", "q=1", "h=1", "f=protobuf", "c=x", "l=a", "l="};
 	char line[256], want[32];
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		snprintf(line, sizeof(line), BASE " %s", pairs[i]);
@@ -373,6 +405,7 @@ int main(void) {
 	    T(test_examples_of_the_protocol),
 	    T(test_line_of_a_full_header),
 	    T(test_every_field_at_its_edges),
+	    T(test_formats),
 	    T(test_numbers_are_bounded),
 	    T(test_missing_keys_are_named),
 	    T(test_duplicates_are_refused),
