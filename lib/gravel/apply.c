@@ -318,6 +318,7 @@ void gs_apply_abort(struct gs_store *store) {
 static void commit_pebble(struct gs_store *store, struct change *change) {
 	struct series *series = change->series;
 	if (change->pebble != NULL) {
+		series->family->npebbles += series->pebble == NULL;
 		gs_pebble_free(store, series->pebble);
 		series->pebble = change->pebble;
 	}
@@ -328,6 +329,7 @@ static void commit_pebble(struct gs_store *store, struct change *change) {
 
 static void commit_plain(struct gs_store *store, struct change *change) {
 	struct series *series = change->series;
+	series->family->npebbles -= series->pebble != NULL;
 	gs_pebble_free(store, series->pebble);
 	series->pebble = NULL;
 	gs_parts_free(store, series->value.parts);
@@ -356,6 +358,7 @@ static void commit_change(struct gs_store *store, struct change *change, struct 
 	}
 	if (series->type != point->family->type && (point->family->typed || !is_push(store, owner)))
 		gs_series_retype(series, point->family->type);
+	gs_family_touch(store, series->family);
 	if (change->mode == GS_MODE_PEBBLE)
 		commit_pebble(store, change);
 	else
@@ -379,14 +382,16 @@ static void commit_help(struct gs_store *store, struct family *family, struct gs
 		return;
 	gs_symbol_put(store, family->help);
 	family->help = symbol;
+	gs_family_touch(store, family);
 }
 
 /* What was stored without a type takes the type that a push gives the family. */
 static void commit_type(
-    const struct gs_store *store, struct family *family, const struct batch_family *pushed, const struct owner *owner) {
+    struct gs_store *store, struct family *family, const struct batch_family *pushed, const struct owner *owner) {
 	if (!is_push(store, owner) || !pushed->typed || pushed->type == GS_TYPE_UNTYPED ||
 	    family->types[GS_TYPE_UNTYPED] == 0)
 		return;
+	gs_family_touch(store, family);
 	for (uint32_t i = 0; i < family->n; i++) {
 		if (family->series[i]->type == GS_TYPE_UNTYPED)
 			gs_series_retype(family->series[i], pushed->type);

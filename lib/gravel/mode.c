@@ -78,6 +78,12 @@ void gs_mode_print(struct gs_buf *out, const struct gs_mode *mode) {
 	case GS_MODE_REPLACE:
 		gs_buf_cstr(out, "replace");
 		break;
+	case GS_MODE_MIN:
+		gs_buf_cstr(out, "min");
+		break;
+	case GS_MODE_MAX:
+		gs_buf_cstr(out, "max");
+		break;
 	case GS_MODE_FAMILY:
 		gs_buf_cstr(out, "family");
 		break;

@@ -125,22 +125,48 @@ static void write_family(
 		out->n = start; /* every pebble is empty: no family without samples */
 }
 
-bool gs_store_render_next(
-    struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+/* The first family whose name is greater, or NULL. */
+static struct family *family_after(struct gs_store *store, struct gs_str after) {
 	gs_store_sort(store);
 	size_t low = 0, high = store->norder;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (gs_str_cmp(gs_symbol_str(store->order[middle]->name), *after) > 0)
+		if (gs_str_cmp(gs_symbol_str(store->order[middle]->name), after) > 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	if (low == store->norder)
+	return low != store->norder ? store->order[low] : NULL;
+}
+
+bool gs_store_render_next(
+    struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct family *family = family_after(store, *after);
+	if (family == NULL)
 		return false;
-	write_family(store, store->order[low], now_ms, dialect, out);
-	*after = gs_symbol_str(store->order[low]->name);
+	write_family(store, family, now_ms, dialect, out);
+	*after = gs_symbol_str(family->name);
 	return true;
+}
+
+static bool view_family(const struct family *family, struct gs_family_view *ret) {
+	if (family == NULL)
+		return false;
+	*ret = (struct gs_family_view){
+	    .name = gs_symbol_str(family->name),
+	    .version = family->version,
+	    .series = family->n,
+	    .timed = family->npebbles != 0,
+	};
+	return true;
+}
+
+bool gs_store_family_next(struct gs_store *store, struct gs_str after, struct gs_family_view *ret) {
+	return view_family(family_after(store, after), ret);
+}
+
+bool gs_store_family(const struct gs_store *store, struct gs_str name, struct gs_family_view *ret) {
+	return view_family(gs_family_find(store, name), ret);
 }
 
 bool gs_store_render_family(

@@ -210,6 +210,7 @@ enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *p
 	series->position = family->n;
 	family->series[family->n++] = series;
 	family->types[type]++;
+	gs_family_touch(store, family);
 	link_owner(series, owner);
 	table_insert(store->table, store->cap_table, series);
 	store->nseries++;
@@ -227,6 +228,8 @@ void gs_series_remove(struct gs_store *store, struct series *series) {
 	if (series->position < family->sorted)
 		family->sorted = series->position;
 	family->types[series->type]--;
+	family->npebbles -= series->pebble != NULL;
+	gs_family_touch(store, family);
 	store->nseries--;
 	free_series(store, series);
 	if (family->n == 0)

@@ -118,7 +118,8 @@ static void check_series(const struct gs_store *store, const struct series *seri
 }
 
 static size_t check_family(const struct gs_store *store, const struct family *family) {
-	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1] = {0};
+	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1] = {0}, pebbles = 0;
+	assert(family->version != 0 && family->version <= store->version);
 	assert(family->n > 0 && family->sorted <= family->n);
 	assert(gs_map_get(store->families, gs_symbol_str(family->name)) == family);
 	for (uint32_t i = 0; i < family->n; i++) {
@@ -126,9 +127,11 @@ static size_t check_family(const struct gs_store *store, const struct family *fa
 		assert(series->family == family && series->position == i);
 		assert(i == 0 || i >= family->sorted || gs_series_compare(family->series[i - 1], series) < 0);
 		types[series->type]++;
+		pebbles += series->pebble != NULL;
 		check_series(store, series);
 	}
 	assert(memcmp(types, family->types, sizeof(types)) == 0);
+	assert(pebbles == family->npebbles);
 	return family->n;
 }
 

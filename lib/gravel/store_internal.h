@@ -101,6 +101,8 @@ struct family {
 	uint32_t cap;
 	uint32_t sorted;
 	uint32_t position; /* in store->order */
+	uint32_t npebbles; /* series that are one */
+	uint64_t version; /* of what is written of it */
 	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1]; /* how many series have each type */
 };
 
@@ -144,6 +146,7 @@ struct gs_store {
 	struct owner own;
 	size_t nstale; /* groups */
 	size_t bytes;
+	uint64_t version; /* the last that a family got */
 	uint32_t round;
 	struct series *expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
 	struct change *changes; /* scratch of an apply */
@@ -195,6 +198,10 @@ GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct ba
     enum gs_expo_type type, struct owner *owner, struct series **ret);
 void gs_series_remove(struct gs_store *store, struct series *series);
 void gs_series_retype(struct series *series, enum gs_expo_type type);
+/* What is written of the family is another. */
+static inline void gs_family_touch(struct gs_store *store, struct family *family) {
+	family->version = ++store->version;
+}
 /* Move the series to the end of the list of ${owner}. */
 void gs_series_own(struct series *series, struct owner *owner);
 bool gs_series_has_labels(const struct series *series, const struct gs_label *labels, size_t n);

@@ -25,6 +25,7 @@ struct gs_batch_options {
 	size_t nlabels; /* at most GS_BATCH_LABELS_MAX */
 	enum gs_label_rule rule;
 	struct gs_mode mode; /* for samples that name no clearmode */
+	int64_t ttl_ms; /* series that this pushes leave so long after their last push; 0: as the store has it */
 	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
 	bool lenient; /* a scrape: what a push would be refused for is dropped and counted instead, if it parses */
 };

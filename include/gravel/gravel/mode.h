@@ -13,6 +13,8 @@ enum gs_mode_kind {
 	GS_MODE_AGGREGATE, /* "aggregate", "sum" */
 	GS_MODE_REPLACE, /* "replace" */
 	GS_MODE_FAMILY, /* "family", "info": replaces the family within its path labels */
+	GS_MODE_MIN, /* "min": the smaller one stands */
+	GS_MODE_MAX, /* "max" */
 	GS_MODE_PEBBLE, /* "<agg><duration>" */
 };
 

@@ -64,6 +64,23 @@ struct gs_scrape_info {
 GS_MUST_USE enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info,
     const struct gs_batch *batch, int64_t now_ms, struct gs_store_result *ret);
 
+/* What a request of the Pushgateway's dialect does to a group. */
+enum gs_gateway_op {
+	GS_GATEWAY_PUT, /* the batch takes the place of all that the group has */
+	GS_GATEWAY_POST, /* of those families of the group that the batch has */
+	GS_GATEWAY_DELETE, /* the group leaves, with its times; without batch */
+	GS_GATEWAY_FAILED, /* a push was refused: only push_failure_time_seconds changes; without batch */
+};
+
+/** gs_store_gateway(store, op, key, nkey, batch, time_ms, ret, err):
+ * Change the group of the grouping key ${key} (names distinct, in any order; a missing instance is instance=""). Its series are not those of the pushers
+ * of gs_store_push: neither replaces, expires or deletes the other's, and a series that another source has is refused. The group has
+ * push_time_seconds and push_failure_time_seconds (0 before the first) with the labels of its key, as the Pushgateway has them. Every value replaces.
+ * GS_ECONFLICT with ${err} where a family is stored with another type or a series is another's, GS_ELIMIT when the store is full, GS_ENOMEM: only
+ * push_failure_time_seconds has changed then. */
+GS_MUST_USE enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, const struct gs_label *key,
+    size_t nkey, const struct gs_batch *batch, int64_t time_ms, struct gs_store_result *ret, struct gs_error *err);
+
 /** gs_store_own(store, batch, now_ms): Replace the program's own metrics: a group without a key, never stale, not listed by gs_store_group_next. */
 GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_batch *batch, int64_t now_ms);
 
@@ -104,6 +121,21 @@ bool gs_store_render_next(
 /** gs_store_render_family(store, name, now_ms, dialect, out): Append one family; false if it is not there. */
 bool gs_store_render_family(
     struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);
+
+/* A family as it is now. */
+struct gs_family_view {
+	struct gs_str name; /* lives until the family changes */
+	uint64_t
+	    version; /* another one whenever anything that is written of it may be another; never the same for two states */
+	size_t series;
+	bool timed; /* what is written depends on the time of reading as well: there is a pebble in it */
+};
+
+/** gs_store_family_next(store, after, ret): The first family whose name is greater than ${after} (empty: the first of all), false at the end. May sort. */
+bool gs_store_family_next(struct gs_store *store, struct gs_str after, struct gs_family_view *ret);
+
+/** gs_store_family(store, name, ret): The family of that name; false if there is none. */
+bool gs_store_family(const struct gs_store *store, struct gs_str name, struct gs_family_view *ret);
 
 /** gs_store_check(store): Assert every invariant. For tests; slow. */
 void gs_store_check(struct gs_store *store);
