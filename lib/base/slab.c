@@ -12,7 +12,7 @@
 #define FINE 16 /* classes of 16, 32, ... 256 bytes, then four for each doubling */
 
 /* 0 to 15: steps of 16 bytes to 256; then steps of a quarter of the power of two below. */
-static unsigned class_of(size_t n) {
+unsigned gs_slab_class(size_t n) {
 	if (n <= 16 * FINE)
 		return n == 0 ? 0 : (unsigned)((n - 1) / 16);
 	unsigned log = 63 - (unsigned)__builtin_clzll(n - 1); /* 2^log < n <= 2^(log + 1) */
@@ -20,7 +20,7 @@ static unsigned class_of(size_t n) {
 	return FINE + (log - 8) * 4 + quarter;
 }
 
-static size_t size_of(unsigned class) {
+size_t gs_slab_class_bytes(unsigned class) {
 	if (class < FINE)
 		return 16 * ((size_t) class + 1);
 	unsigned log = 8 + (class - FINE) / 4, quarter = (class - FINE) % 4;
@@ -66,8 +66,8 @@ void *gs_slab_get(struct gs_slab *slab, size_t n) {
 		slab->used += n;
 		return large;
 	}
-	unsigned class = class_of(n);
-	size_t size = size_of(class);
+	unsigned class = gs_slab_class(n);
+	size_t size = gs_slab_class_bytes(class);
 	void *p = slab->free[class];
 	if (p == NULL)
 		p = cut(slab, class, size);
@@ -89,15 +89,15 @@ void gs_slab_put(struct gs_slab *slab, void *p, size_t n) {
 		gs_free(p);
 		return;
 	}
-	unsigned class = class_of(n);
+	unsigned class = gs_slab_class(n);
 	memcpy(p, &slab->free[class], sizeof(void *));
 	slab->free[class] = p;
-	gs_poison(p, size_of(class));
-	slab->used -= size_of(class);
+	gs_poison(p, gs_slab_class_bytes(class));
+	slab->used -= gs_slab_class_bytes(class);
 }
 
 void *gs_slab_resize(struct gs_slab *slab, void *p, size_t old, size_t n) {
-	if (p != NULL && old <= GS_SLAB_MAX && n <= GS_SLAB_MAX && class_of(old) == class_of(n))
+	if (p != NULL && old <= GS_SLAB_MAX && n <= GS_SLAB_MAX && gs_slab_class(old) == gs_slab_class(n))
 		return p;
 	void *resized = gs_slab_get(slab, n);
 	if (resized == NULL || p == NULL)

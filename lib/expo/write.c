@@ -319,11 +319,23 @@ static char *put_label(
 	return put_odd_label(at, w, before, label, bound);
 }
 
+static inline char *put_ready(char *at, const struct gs_expo_sample *s, char *before) {
+	for (size_t i = 0; i < 2; i++) {
+		if (s->ready[i].n == 0)
+			continue;
+		*at++ = *before;
+		at = gs_copy(at, s->ready[i]);
+		*before = ',';
+	}
+	return at;
+}
+
 static char *put_series(char *at, struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	struct gs_str bound = bound_name(w, s->suffix);
 	char before;
 	w->odd = false;
 	at = put_metric(at, w, s->suffix, &before);
+	at = put_ready(at, s, &before);
 	for (size_t i = 0; i < s->nlabels; i++) {
 		at = put_label(at, w, before, &s->labels[i], bound);
 		before = ',';
@@ -404,7 +416,7 @@ static size_t labels_bound(const struct gs_label *labels, size_t n) {
 /* No line becomes longer than this, whatever it holds. */
 static size_t line_bound(const struct gs_expo_writer *w, const struct gs_expo_sample *s, bool exemplar) {
 	size_t bound = w->nname + s->suffix.n + GS_NUM_DOUBLE_MAX + TIMESTAMP_MAX + 16;
-	bound += labels_bound(s->labels, s->nlabels);
+	bound += s->ready[0].n + s->ready[1].n + labels_bound(s->labels, s->nlabels);
 	if (s->bound != NULL)
 		bound += labels_bound(s->bound, 1);
 	if (exemplar)
@@ -425,7 +437,7 @@ static size_t plain_label_size(const struct gs_label *label) {
 }
 
 static size_t plain_size(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	size_t n = w->nname + s->suffix.n + GS_NUM_DOUBLE_MAX + TIMESTAMP_MAX + 8;
+	size_t n = w->nname + s->suffix.n + s->ready[0].n + s->ready[1].n + GS_NUM_DOUBLE_MAX + TIMESTAMP_MAX + 10;
 	for (size_t i = 0; i < s->nlabels; i++)
 		n += plain_label_size(&s->labels[i]);
 	return n + (s->bound != NULL ? plain_label_size(s->bound) : 0);
@@ -436,6 +448,7 @@ static char *put_plain_series(char *at, const struct gs_expo_writer *w, const st
 	struct gs_odd odd = nothing_odd(w);
 	char before;
 	at = put_metric(at, w, s->suffix, &before);
+	at = put_ready(at, s, &before);
 	for (size_t i = 0; i < s->nlabels; i++) {
 		at = put_plain_label(at, before, &s->labels[i], &odd);
 		before = ',';

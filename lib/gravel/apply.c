@@ -6,8 +6,17 @@
 #include "gravel/base/mem.h"
 #include "store_internal.h"
 
-static bool is_push(const struct gs_store *store, const struct owner *owner) {
-	return owner == &store->pushed;
+static enum owner_kind kind_of(const struct gs_store *store, uint32_t owner) {
+	return gs_owner_at(store, owner)->kind;
+}
+
+static bool is_push(const struct gs_store *store, uint32_t owner) {
+	return kind_of(store, owner) == OWNER_PUSHED;
+}
+
+/* Whether what does not fit is refused; else it is dropped and counted. */
+static bool is_strict(const struct gs_store *store, uint32_t owner) {
+	return is_push(store, owner) || kind_of(store, owner) == OWNER_GATEWAY;
 }
 
 static enum gs_mode_kind default_mode(enum gs_expo_type type) {
@@ -26,6 +35,23 @@ static enum gs_mode_kind default_mode(enum gs_expo_type type) {
 	return GS_MODE_AGGREGATE;
 }
 
+/* Whether all series of the family are that owner's. */
+static bool owns_all(const struct gs_store *store, const struct family *family, uint32_t owner) {
+	if (owner == 0 || gs_family_count(family) > gs_owner_at(store, owner)->count)
+		return false;
+	for (uint32_t i = 0; i < family->n; i++) {
+		if (family->series[i] != 0 && gs_series_at(store, family->series[i])->owner != owner)
+			return false;
+	}
+	return true;
+}
+
+/* The family of that name, but for one that leaves with this very apply. */
+static const struct family *find_lasting(const struct gs_store *store, struct gs_str name) {
+	const struct family *family = gs_family_find(store, name);
+	return family == NULL || owns_all(store, family, store->replaced) ? NULL : family;
+}
+
 /* Whether the name stands for a part of a stored histogram or summary. */
 static const struct family *claimed_by(const struct gs_store *store, struct gs_str name) {
 	static const enum gs_expo_type types[] = {GS_TYPE_HISTOGRAM, GS_TYPE_SUMMARY, GS_TYPE_GAUGEHISTOGRAM};
@@ -34,7 +60,7 @@ static const struct family *claimed_by(const struct gs_store *store, struct gs_s
 			struct gs_str suffix = gs_part_suffix(types[t], s);
 			if (!gs_str_ends(name, suffix) || (types[t] == GS_TYPE_SUMMARY && s == SUFFIX_BUCKET))
 				continue;
-			const struct family *family = gs_family_find(store, gs_str_make(name.p, name.n - suffix.n));
+			const struct family *family = find_lasting(store, gs_str_make(name.p, name.n - suffix.n));
 			if (family != NULL && family->types[types[t]] != 0)
 				return family;
 		}
@@ -52,7 +78,7 @@ static bool claims_stored(
 			continue;
 		memcpy(text, name.p, name.n);
 		memcpy(text + name.n, suffix.p, suffix.n);
-		if (gs_family_find(store, gs_str_make(text, name.n + suffix.n)) == NULL)
+		if (find_lasting(store, gs_str_make(text, name.n + suffix.n)) == NULL)
 			continue;
 		*ret = suffix;
 		return true;
@@ -67,7 +93,7 @@ static enum gs_status name_conflict(
 	if (claimer != NULL)
 		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
 		    "\"%.*s\" is a part of the stored \"%.*s\": send the TYPE line of that", GS_FMT(family->name),
-		    GS_FMT(gs_symbol_str(claimer->name)));
+		    GS_FMT(claimer->name));
 	if (gs_kind_of_type(family->type) != KIND_SIMPLE && claims_stored(store, family->name, family->type, &suffix))
 		return gs_error_set(err, GS_ECONFLICT, family->first->line, 1,
 		    "\"%.*s%.*s\" is stored as a metric of its own, so \"%.*s\" cannot be a %s", GS_FMT(family->name),
@@ -79,7 +105,7 @@ static enum gs_status name_conflict(
  * The type that the points of ${family} get. A push must agree with what is stored (an untyped one takes the stored type, a typed one
  * gives its type to what was untyped); scrapes may disagree, the family is then served as untyped (DESIGN 3.3).
  */
-static enum gs_status agree_type(struct gs_store *store, const struct batch_family *family, bool push,
+static enum gs_status agree_type(const struct gs_store *store, const struct batch_family *family, uint32_t owner,
     enum gs_expo_type *ret, struct gs_error *err) {
 	const struct family *stored = gs_family_find(store, family->name);
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
@@ -91,9 +117,10 @@ static enum gs_status agree_type(struct gs_store *store, const struct batch_fami
 		return GS_OK;
 	if (gs_kind_of_type(family->type) != KIND_SIMPLE && name_conflict(store, family, err) != GS_OK)
 		return GS_ECONFLICT;
-	if (!push)
+	if (!is_strict(store, owner) || (kind_of(store, owner) == OWNER_GATEWAY && owns_all(store, stored, owner)))
 		return GS_OK;
-	bool simple = one && gs_kind_of_type(type) == KIND_SIMPLE && gs_kind_of_type(family->type) == KIND_SIMPLE;
+	bool simple = is_push(store, owner) && one && gs_kind_of_type(type) == KIND_SIMPLE &&
+		      gs_kind_of_type(family->type) == KIND_SIMPLE;
 	if (simple && !family->typed) {
 		*ret = type;
 		return GS_OK;
@@ -105,38 +132,33 @@ static enum gs_status agree_type(struct gs_store *store, const struct batch_fami
 }
 
 static struct change *new_change(struct gs_store *store) {
-	if (store->nchanges == store->cap_changes) {
-		size_t cap = store->cap_changes != 0 ? store->cap_changes * 2 : 256;
-		struct change *changes = gs_store_resize(
-		    store, store->changes, store->cap_changes * sizeof(*changes), cap * sizeof(*changes));
-		if (changes == NULL)
-			return NULL;
-		store->changes = changes;
-		store->cap_changes = cap;
-	}
+	struct change *changes =
+	    gs_store_grow(store, store->changes, &store->cap_changes, store->nchanges, sizeof(*changes));
+	if (changes == NULL)
+		return NULL;
+	store->changes = changes;
 	struct change *change = &store->changes[store->nchanges++];
 	*change = (struct change){0};
 	return change;
 }
 
 static struct gs_mode effective_mode(
-    const struct gs_store *store, const struct change *change, const struct owner *owner, enum gs_expo_type type) {
-	const struct series *series = change->series;
+    const struct gs_store *store, const struct change *change, uint32_t owner, enum gs_expo_type type) {
+	const struct pebble *pebble = gs_pebble_of(store, change->series);
 	struct gs_mode mode = change->point->mode;
 	if (mode.kind != GS_MODE_DEFAULT)
 		return mode;
 	if (!is_push(store, owner))
 		return (struct gs_mode){.kind = GS_MODE_REPLACE};
-	if (series->pebble != NULL && !change->fresh)
-		return (struct gs_mode){
-		    .kind = GS_MODE_PEBBLE, .agg = series->pebble->agg, .window_ms = series->pebble->window_ms};
+	if (pebble != NULL && !change->fresh)
+		return (struct gs_mode){.kind = GS_MODE_PEBBLE, .agg = pebble->agg, .window_ms = pebble->window_ms};
 	return (struct gs_mode){.kind = default_mode(type)};
 }
 
 /* The slice and the parts of a value for a pebble. */
 static enum gs_status prepare_pebble(
     struct gs_store *store, struct change *change, const struct gs_mode *mode, int64_t time_ms, enum value_kind kind) {
-	struct pebble *pebble = change->series->pebble;
+	struct pebble *pebble = gs_pebble_of(store, change->series);
 	if (pebble == NULL || change->fresh || !gs_pebble_is(pebble, mode)) {
 		pebble = change->pebble = gs_pebble_new(store, mode);
 		if (pebble == NULL)
@@ -163,19 +185,23 @@ static enum gs_status prepare_pebble(
 }
 
 static enum gs_status prepare_value(
-    struct gs_store *store, struct change *change, struct owner *owner, int64_t time_ms, enum gs_expo_type type) {
-	const struct series *series = change->series;
+    struct gs_store *store, struct change *change, uint32_t owner, int64_t time_ms, enum gs_expo_type type) {
+	struct series *series = change->series;
 	const struct batch_point *point = change->point;
 	enum value_kind kind = gs_kind_of_type(type);
-	change->fresh =
-	    change->created || series->owner != owner || gs_kind_of_type((enum gs_expo_type)series->type) != kind;
+	change->fresh = change->created || !gs_owner_same(store, series->owner, owner) ||
+			gs_kind_of_type((enum gs_expo_type)series->type) != kind;
 	struct gs_mode mode = effective_mode(store, change, owner, type);
 	change->mode = mode.kind;
+	if ((mode.kind == GS_MODE_PEBBLE || kind != KIND_SIMPLE || point->has_timestamp) &&
+	    gs_series_need_extra(store, series) != GS_OK)
+		return GS_ENOMEM;
 	if (mode.kind == GS_MODE_PEBBLE)
 		return prepare_pebble(store, change, &mode, time_ms, kind);
-	change->fresh |= series->pebble != NULL; /* a pebble that is turned back starts anew */
-	if (mode.kind != GS_MODE_AGGREGATE && !change->fresh && point->has_timestamp && series->has_timestamp &&
-	    point->timestamp_ms < series->timestamp_ms) {
+	const struct extra *extra = gs_extra_of(store, series);
+	change->fresh |= extra != NULL && extra->pebble != NULL; /* a pebble that is turned back starts anew */
+	if (mode.kind != GS_MODE_AGGREGATE && !change->fresh && point->has_timestamp && extra->has_timestamp &&
+	    point->timestamp_ms < extra->timestamp_ms) {
 		change->skip = true;
 		return GS_OK;
 	}
@@ -186,63 +212,69 @@ static enum gs_status prepare_value(
 		return GS_ENOMEM;
 	if (mode.kind != GS_MODE_AGGREGATE || change->fresh)
 		return GS_OK;
-	struct parts *merged = gs_parts_merge(store, series->value.parts, change->parts, kind);
+	struct parts *merged = gs_parts_merge(store, extra->parts, change->parts, kind);
 	gs_parts_free(store, change->parts);
 	change->parts = merged;
 	return merged != NULL ? GS_OK : GS_ENOMEM;
 }
 
+/* What the points of a family have in common while they are prepared. */
+struct run {
+	const struct family *family; /* NULL: it is not stored yet */
+	struct gs_str target; /* the last one that was looked for */
+	uint32_t number; /* its text; 0: there is none */
+	enum gs_expo_type type;
+};
+
+static uint32_t find_target(const struct gs_store *store, struct run *run, const struct batch_point *point) {
+	if (run->number == 0 || run->target.p != point->target.p || run->target.n != point->target.n) {
+		run->target = point->target;
+		run->number = gs_text_find(store, point->target, point->target_hash);
+	}
+	return run->number;
+}
+
 /* The series after the last one found is tried first: the table is a random place in memory, the list is in the order of
  * the scrape before. */
-static struct series *find_series(struct gs_store *store, const struct batch_point *point) {
-	struct series *series = store->expected;
-	if (series == NULL || !gs_series_is(series, point))
-		series = gs_series_find(store, point);
+static struct series *find_series(struct gs_store *store, struct run *run, const struct batch_point *point) {
+	struct series *series = store->expected != 0 ? gs_series_at(store, store->expected) : NULL;
+	if (run->family == NULL)
+		return NULL;
+	if (series == NULL || !gs_series_is(store, series, run->family->number, point))
+		series = gs_series_find(store, run->family, find_target(store, run, point), point);
 	if (series == NULL)
 		return NULL;
-	store->expected = series->next;
-	if (series->next != NULL)
-		__builtin_prefetch(series->next->next);
+	store->expected = series->owner_next;
+	if (series->owner_next != 0)
+		__builtin_prefetch(gs_series_at(store, series->owner_next));
 	return series;
 }
 
-static enum gs_status prepare_point(struct gs_store *store, const struct batch_point *point, struct owner *owner,
-    int64_t time_ms, enum gs_expo_type type) {
+static enum gs_status prepare_point(struct gs_store *store, struct run *run, const struct batch_point *point,
+    uint32_t owner, int64_t time_ms, struct gs_error *err) {
 	struct change *change = new_change(store);
 	if (change == NULL)
 		return GS_ENOMEM;
 	change->point = point;
-	change->series = find_series(store, point);
+	change->series = find_series(store, run, point);
 	if (change->series == NULL) {
-		enum gs_status status = gs_series_add(store, point, type, owner, &change->series);
+		enum gs_status status = gs_series_add(store, point, run->type, owner, &change->series);
 		if (status != GS_OK) {
 			store->nchanges--;
 			return status;
 		}
 		change->created = true;
+		run->family = gs_family_of(store, change->series);
+	} else if (kind_of(store, owner) == OWNER_GATEWAY && change->series->owner != owner) {
+		return gs_error_set(err, GS_ECONFLICT, point->line, 1,
+		    "a series of \"%.*s\" with the same labels is in another group", GS_FMT(point->family->name));
 	}
-	return prepare_value(store, change, owner, time_ms, type);
+	return prepare_value(store, change, owner, time_ms, run->type);
 }
 
 /* A histogram of a scrape whose every part was dropped has nothing to say. */
 static bool is_empty(const struct batch_point *point) {
 	return point->samples == 0;
-}
-
-static bool names_quantile(const struct gs_label *labels, size_t n) {
-	for (size_t i = 0; i < n; i++) {
-		if (gs_str_eq(labels[i].name, GS_STR("quantile")))
-			return true;
-	}
-	return false;
-}
-
-static bool series_names_quantile(const struct series *series) {
-	for (unsigned i = 0; i < series->nlabels; i++) {
-		if (gs_str_eq(gs_symbol_str(series->labels[2 * i]), GS_STR("quantile")))
-			return true;
-	}
-	return false;
 }
 
 /* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
@@ -253,20 +285,21 @@ static bool quantile_clash(const struct gs_store *store, const struct batch_poin
 	if (family == NULL || (gs_family_type(family, &stored) && stored == type))
 		return false;
 	if (type != GS_TYPE_SUMMARY)
-		return family->types[GS_TYPE_SUMMARY] != 0 && names_quantile(point->labels, point->nlabels);
+		return family->types[GS_TYPE_SUMMARY] != 0 && point->names_quantile;
 	for (uint32_t i = 0; i < family->n; i++) {
-		if (family->series[i]->type != GS_TYPE_SUMMARY && series_names_quantile(family->series[i]))
+		const struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
+		if (series != NULL && series->type != GS_TYPE_SUMMARY && gs_series_names_quantile(store, series))
 			return true;
 	}
 	return false;
 }
 
-static enum gs_status prepare_family(struct gs_store *store, const struct batch_family *family, struct owner *owner,
+static enum gs_status prepare_family(struct gs_store *store, const struct batch_family *family, uint32_t owner,
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
-	enum gs_expo_type type = family->type;
-	bool push = is_push(store, owner);
-	enum gs_status status = agree_type(store, family, push, &type, err);
-	if (status == GS_ECONFLICT && !push) {
+	struct run run = {.family = gs_family_find(store, family->name), .type = family->type};
+	bool strict = is_strict(store, owner);
+	enum gs_status status = agree_type(store, family, owner, &run.type, err);
+	if (status == GS_ECONFLICT && !strict) {
 		for (const struct batch_point *point = family->first; point != NULL; point = point->next)
 			result->dropped_conflict += point->samples;
 		return GS_OK;
@@ -274,10 +307,10 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 	for (const struct batch_point *point = family->first; point != NULL && status == GS_OK; point = point->next) {
 		if (is_empty(point))
 			continue;
-		if (!push && quantile_clash(store, point, type))
+		if (!strict && quantile_clash(store, point, run.type))
 			result->dropped_conflict += point->samples;
 		else
-			status = prepare_point(store, point, owner, time_ms, type);
+			status = prepare_point(store, &run, point, owner, time_ms, err);
 	}
 	if (status == GS_ELIMIT)
 		return gs_error_set(
@@ -285,15 +318,18 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 	return status;
 }
 
-enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner,
-    int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
+enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, uint32_t owner, int64_t time_ms,
+    struct gs_store_result *result, struct gs_error *err) {
 	store->nchanges = 0;
 	store->round++;
-	store->expected = is_push(store, owner) ? NULL : owner->first;
+	store->expected = is_push(store, owner) ? 0 : gs_owner_at(store, owner)->first;
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *family = batch->order[i];
 		if (family->first == NULL)
 			continue; /* a family without samples changes nothing */
+		if (family->any_family_mode && store->scope.text.p == NULL &&
+		    gs_wanted_open(&store->scope, batch->options.labels, batch->options.nlabels) != GS_OK)
+			return GS_ENOMEM;
 		enum gs_status status = prepare_family(store, family, owner, time_ms, result, err);
 		if (status != GS_OK)
 			return status;
@@ -311,103 +347,131 @@ void gs_apply_abort(struct gs_store *store) {
 	for (size_t i = store->nchanges; i-- > 0;) {
 		if (store->changes[i].created)
 			gs_series_remove(store, store->changes[i].series);
+		else
+			gs_series_drop_extra(store, store->changes[i].series);
 	}
 	store->nchanges = 0;
+	gs_wanted_close(&store->scope);
 }
 
 static void commit_pebble(struct gs_store *store, struct change *change) {
-	struct series *series = change->series;
+	struct extra *extra = gs_extra_of(store, change->series);
+	struct family *family = gs_family_of(store, change->series);
 	if (change->pebble != NULL) {
-		series->family->npebbles += series->pebble == NULL;
-		gs_pebble_free(store, series->pebble);
-		series->pebble = change->pebble;
+		family->npebbles += extra->pebble == NULL;
+		gs_pebble_free(store, extra->pebble);
+		extra->pebble = change->pebble;
 	}
-	gs_parts_free(store, series->value.parts);
-	series->value = (struct value){0};
-	gs_pebble_add(store, series->pebble, change->slice, change->point->value, change->parts);
+	gs_parts_free(store, extra->parts);
+	extra->parts = NULL;
+	gs_pebble_add(store, extra->pebble, change->slice, change->point->value, change->parts);
+	gs_family_touch(store, family);
+}
+
+static bool same_bits(double a, double b) {
+	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
 static void commit_plain(struct gs_store *store, struct change *change) {
 	struct series *series = change->series;
-	series->family->npebbles -= series->pebble != NULL;
-	gs_pebble_free(store, series->pebble);
-	series->pebble = NULL;
-	gs_parts_free(store, series->value.parts);
-	series->value.parts = change->parts;
+	struct extra *extra = gs_extra_of(store, series);
+	struct family *family = gs_family_of(store, series);
+	double value = change->point->value;
+	bool same = series->has_value;
 	if (change->mode == GS_MODE_AGGREGATE && !change->fresh)
-		series->value.simple += change->point->value;
-	else
-		series->value.simple = change->point->value;
+		value += series->value;
+	if (extra != NULL) {
+		same = same && extra->pebble == NULL && gs_parts_same(extra->parts, change->parts);
+		family->npebbles -= extra->pebble != NULL;
+		gs_pebble_free(store, extra->pebble);
+		extra->pebble = NULL;
+		gs_parts_free(store, extra->parts);
+		extra->parts = change->parts;
+	}
+	if (!same || !same_bits(series->value, value))
+		gs_family_touch(store, family);
+	series->value = value;
 }
 
-static void renew(struct series *series, struct owner *owner, int64_t time_ms) {
-	gs_series_own(series, owner);
+static void renew(struct gs_store *store, struct series *series, uint32_t owner, int64_t time_ms) {
+	gs_owner_take(store, owner, series);
 	series->renewed_ms = time_ms;
 }
 
-static void commit_change(struct gs_store *store, struct change *change, struct owner *owner, int64_t time_ms,
-    struct gs_store_result *result) {
+static void commit_timestamp(struct gs_store *store, struct series *series, const struct batch_point *point) {
+	struct extra *extra = gs_extra_of(store, series);
+	if (extra == NULL)
+		return;
+	extra->has_timestamp = point->has_timestamp;
+	extra->timestamp_ms = point->timestamp_ms;
+	gs_series_drop_extra(store, series);
+}
+
+static void commit_change(
+    struct gs_store *store, struct change *change, uint32_t owner, int64_t time_ms, struct gs_store_result *result) {
 	struct series *series = change->series;
 	const struct batch_point *point = change->point;
+	bool same_owner = gs_owner_same(store, series->owner, owner);
 	series->round = store->round;
 	if (change->skip && change->pebble == NULL) {
 		*(change->mode == GS_MODE_PEBBLE ? &result->dropped_late : &result->dropped_stale) += point->samples;
-		if (series->owner == owner)
-			renew(series, owner, time_ms); /* its value is dropped, but its source still has it */
+		if (same_owner)
+			renew(store, series, owner, time_ms); /* its value is dropped, but its source still has it */
 		return;
 	}
 	if (series->type != point->family->type && (point->family->typed || !is_push(store, owner)))
-		gs_series_retype(series, point->family->type);
-	gs_family_touch(store, series->family);
+		gs_series_retype(store, series, point->family->type);
 	if (change->mode == GS_MODE_PEBBLE)
 		commit_pebble(store, change);
 	else
 		commit_plain(store, change);
-	if (!change->created && series->owner != owner)
+	if (!change->created && !same_owner)
 		result->owner_conflicts++;
-	renew(series, owner, time_ms);
+	renew(store, series, owner, time_ms);
 	series->has_value = true;
-	series->has_timestamp = point->has_timestamp;
-	series->timestamp_ms = point->timestamp_ms;
+	commit_timestamp(store, series, point);
 	result->samples += point->samples;
 	result->series_new += change->created;
 }
 
-/* The newest HELP that is not empty wins. Without memory the old one stays. */
-static void commit_help(struct gs_store *store, struct family *family, struct gs_str help) {
-	if (help.n == 0 || gs_str_eq(gs_symbol_str(family->help), help))
-		return;
-	struct symbol *symbol = gs_symbol_get(store, help);
-	if (symbol == NULL)
-		return;
-	gs_symbol_put(store, family->help);
-	family->help = symbol;
-	gs_family_touch(store, family);
-}
-
 /* What was stored without a type takes the type that a push gives the family. */
 static void commit_type(
-    struct gs_store *store, struct family *family, const struct batch_family *pushed, const struct owner *owner) {
+    struct gs_store *store, struct family *family, const struct batch_family *pushed, uint32_t owner) {
 	if (!is_push(store, owner) || !pushed->typed || pushed->type == GS_TYPE_UNTYPED ||
 	    family->types[GS_TYPE_UNTYPED] == 0)
 		return;
-	gs_family_touch(store, family);
 	for (uint32_t i = 0; i < family->n; i++) {
-		if (family->series[i]->type == GS_TYPE_UNTYPED)
-			gs_series_retype(family->series[i], pushed->type);
+		struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
+		if (series != NULL && series->type == GS_TYPE_UNTYPED)
+			gs_series_retype(store, series, pushed->type);
 	}
 }
 
+/* What clearmode family replaces: what was pushed of that family and not by this push. */
+struct scope {
+	const struct family *family;
+	struct gs_store_result *result;
+};
+
+static bool is_replaced(struct gs_store *store, const struct series *series, void *ctx) {
+	struct scope *scope = ctx;
+	return series->family == scope->family->number && series->round != store->round;
+}
+
 /* DESIGN 3.1: the pushed family replaces the stored series that carry the same path labels. Scraped series belong to their
- * groups and stay. */
-static void commit_family_mode(
-    struct gs_store *store, struct family *family, const struct gs_batch *batch, struct gs_store_result *result) {
+ * groups and stay. The pushed ones keep the family alive. */
+static void commit_family_mode(struct gs_store *store, struct family *family, struct gs_store_result *result) {
+	struct scope scope = {.family = family, .result = result};
+	if (family->n > store->ntargets) {
+		result->series_gone += gs_pushed_remove(store, &store->scope, is_replaced, &scope);
+		return;
+	}
 	for (uint32_t i = family->n; i-- > 0;) {
-		struct series *series = family->series[i];
-		if (series->round == store->round || !is_push(store, series->owner) ||
-		    !gs_series_has_labels(series, batch->options.labels, batch->options.nlabels))
+		struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
+		if (series == NULL || series->round == store->round || !is_push(store, series->owner) ||
+		    !gs_series_has_labels(store, series, &store->scope))
 			continue;
-		gs_series_remove(store, series); /* the pushed ones keep the family alive */
+		gs_series_remove(store, series);
 		result->series_gone++;
 	}
 }
@@ -417,7 +481,7 @@ static bool is_mixed(const struct family *family) {
 	return !gs_family_type(family, &type);
 }
 
-void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint32_t owner, int64_t time_ms,
     struct gs_store_result *result) {
 	for (size_t i = 0; i < store->nchanges; i++)
 		commit_change(store, &store->changes[i], owner, time_ms, result);
@@ -427,10 +491,22 @@ void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, struc
 		struct family *family = pushed->first != NULL ? gs_family_find(store, pushed->name) : NULL;
 		if (family == NULL)
 			continue;
-		commit_help(store, family, pushed->help);
+		family->round = store->round;
+		gs_family_set_help(store, family, pushed->help);
 		commit_type(store, family, pushed, owner);
 		if (pushed->any_family_mode && is_push(store, owner))
-			commit_family_mode(store, family, batch, result);
+			commit_family_mode(store, family, result);
 		result->type_conflicts += is_mixed(family);
 	}
+	gs_wanted_close(&store->scope);
+}
+
+size_t gs_apply_remove_rest(struct gs_store *store, uint32_t owner) {
+	const struct owner *from = gs_owner_at(store, owner);
+	size_t gone = 0;
+	while (from->first != 0 && gs_series_at(store, from->first)->round != store->round) {
+		gs_series_remove(store, gs_series_at(store, from->first));
+		gone++;
+	}
+	return gone;
 }

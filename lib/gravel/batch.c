@@ -4,16 +4,19 @@
 #include <assert.h>
 
 #include "batch_internal.h"
+#include "gravel/base/hash.h"
 #include "gravel/base/mem.h"
 
 /* Memory of one batch; the body itself is the caller's. A sample takes about 80 bytes and 32 a label. */
 #define BATCH_BYTES_MAX ((size_t)4 * 1024 * 1024 * 1024)
+/* All labels of a sample as text. */
+#define TEXT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 struct gs_batch *gs_batch_new(void) {
 	struct gs_batch *batch = gs_alloc(sizeof(*batch));
 	if (batch == NULL)
 		return NULL;
-	gs_buf_init(&batch->key, (size_t)2 * GS_LIMIT_LINE);
+	gs_buf_init(&batch->text, TEXT_BYTES_MAX);
 	batch->arena = gs_arena_new(BATCH_BYTES_MAX);
 	batch->families = gs_map_new(SIZE_MAX);
 	if (batch->arena == NULL || batch->families == NULL) {
@@ -28,10 +31,10 @@ void gs_batch_free(struct gs_batch *batch) {
 		return;
 	gs_arena_free(batch->arena);
 	gs_map_free(batch->families);
+	gs_buf_free(&batch->text);
 	gs_free(batch->order);
 	gs_free(batch->samples);
 	gs_free(batch->index);
-	gs_buf_free(&batch->key);
 	gs_free(batch);
 }
 
@@ -41,6 +44,7 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 	gs_arena_clear(batch->arena);
 	batch->norder = 0;
 	batch->nsamples = 0;
+	batch->last_target = (struct gs_str){0};
 	batch->stats = (struct gs_batch_stats){0};
 	batch->body = (struct gs_str){0};
 	batch->options = *options;
@@ -63,7 +67,7 @@ struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str na
 	family = gs_arena_alloc(batch->arena, sizeof(*family));
 	if (family == NULL)
 		return NULL;
-	*family = (struct batch_family){.name = name};
+	*family = (struct batch_family){.name = name, .hash = gs_hash(name)};
 	family->tail = &family->first;
 	if (gs_map_put(batch->families, name, family) != GS_OK)
 		return NULL;
@@ -117,7 +121,7 @@ static enum gs_status take_labels(
 		return GS_ENOMEM;
 	for (size_t i = 0; i < event->nlabels; i++) {
 		struct gs_label label = event->labels[i];
-		if (gs_str_eq(label.name, GS_STR("clearmode"))) {
+		if (!batch->options.gateway && gs_str_eq(label.name, GS_STR("clearmode"))) {
 			enum gs_status status = gs_mode_parse(label.value, &sample->mode, err);
 			if (status != GS_OK)
 				return mode_error(batch, event, label.value, status, err);
@@ -165,6 +169,9 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 	sample->name = event->name;
 	sample->line = event->line;
 	sample->value = event->value;
+	if (event->has_timestamp && batch->options.gateway)
+		return gs_error_set(err, GS_EINVAL, event->line, 1, "\"%.*s\" has a timestamp: pushed metrics must not",
+		    GS_FMT(event->name));
 	sample->has_timestamp = event->has_timestamp;
 	sample->timestamp_ms = event->timestamp_ms;
 	if (!keep(batch, &sample->name))

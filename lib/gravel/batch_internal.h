@@ -27,6 +27,7 @@ struct gs_str gs_part_suffix(enum gs_expo_type type, enum part_suffix suffix);
 
 struct batch_family {
 	struct gs_str name;
+	uint64_t hash; /* of the name (gs_hash) */
 	struct gs_str help;
 	enum gs_expo_type type;
 	bool typed; /* a TYPE line named it */
@@ -49,10 +50,13 @@ struct batch_part {
 struct batch_point {
 	struct batch_point *next; /* of its family */
 	struct batch_family *family;
-	struct gs_label *labels; /* sorted by name, no clearmode, no le or quantile of a part */
-	uint32_t nlabels;
+	struct gs_str target; /* the labels of the target, as text (label.h) */
+	struct gs_str own; /* all others, without clearmode and without le or quantile of a part */
+	uint32_t target_hash; /* gs_hash of them, its lower half */
+	uint32_t own_hash;
+	bool own_odd; /* has a name that is written otherwise for readers of classic names */
+	bool names_quantile; /* a label quantile is among its own */
 	uint32_t line;
-	uint64_t hash; /* of family name and labels (gs_hash) */
 	struct gs_mode mode;
 	int64_t timestamp_ms;
 	bool has_timestamp;
@@ -95,7 +99,9 @@ struct gs_batch {
 	size_t cap_samples;
 	struct batch_point **index; /* points by hash: open addressing, a power of two */
 	size_t cap_index;
-	struct gs_buf key; /* scratch of the hash */
+	size_t mask_index; /* of as much of it as this batch needs */
+	struct gs_buf text; /* scratch of the texts of a point */
+	struct gs_str last_target; /* of the last new point: most have the same */
 };
 
 /** gs_batch_family_of(batch, name): Find or add the family; NULL when out of memory. */

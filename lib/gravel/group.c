@@ -17,17 +17,45 @@ static struct gs_str key_text(struct gs_buf *buf, const struct gs_group_key *key
 }
 
 static struct group *new_group(struct gs_store *store, const struct gs_group_key *key, struct gs_str text) {
-	struct group *group = gs_store_alloc(store, sizeof(*group) + text.n);
+	struct group *group = gs_group_new(store, OWNER_SCRAPED, text);
 	if (group == NULL)
 		return NULL;
-	char *p = (char *)(group + 1);
-	memcpy(p, text.p, text.n);
-	group->key = gs_str_make(p, text.n);
+	const char *p = group->key.p;
 	group->names.publisher = gs_str_make(p, key->publisher.n);
 	group->names.job = gs_str_make(p + key->publisher.n + 1, key->job.n);
 	group->names.instance = gs_str_make(p + key->publisher.n + 1 + key->job.n + 1, key->instance.n);
 	group->time_ms = INT64_MIN;
 	return group;
+}
+
+struct group *gs_group_new(struct gs_store *store, enum owner_kind kind, struct gs_str key) {
+	struct group *group = gs_store_alloc(store, sizeof(*group) + key.n);
+	if (group == NULL)
+		return NULL;
+	char *p = (char *)(group + 1);
+	if (key.n != 0)
+		memcpy(p, key.p, key.n);
+	group->key = gs_str_make(p, key.n);
+	group->owner = gs_owner_new(store, kind);
+	if (kind == OWNER_GATEWAY)
+		group->times = gs_owner_new(store, kind);
+	if (group->owner != 0 && (kind != OWNER_GATEWAY || group->times != 0))
+		return group;
+	gs_group_free(store, group);
+	return NULL;
+}
+
+static void free_owner(struct gs_store *store, uint32_t owner) {
+	if (owner == 0)
+		return;
+	gs_owner_clear(store, owner);
+	gs_owner_free(store, owner);
+}
+
+void gs_group_free(struct gs_store *store, struct group *group) {
+	free_owner(store, group->owner);
+	free_owner(store, group->times);
+	gs_store_release(store, group, sizeof(*group) + group->key.n);
 }
 
 /* Find the group, or make one that is not in the map yet. */
@@ -49,17 +77,7 @@ static enum gs_status find_group(
 	return status;
 }
 
-/* The series of the owner that the last apply did not renew leave. They stand first in its list: renewed ones moved to the end. */
-static size_t remove_not_renewed(struct gs_store *store, struct owner *owner) {
-	size_t gone = 0;
-	while (owner->first != NULL && owner->first->round != store->round) {
-		gs_series_remove(store, owner->first);
-		gone++;
-	}
-	return gone;
-}
-
-static enum gs_status replace_owned(struct gs_store *store, struct owner *owner, const struct gs_batch *batch,
+static enum gs_status replace_owned(struct gs_store *store, uint32_t owner, const struct gs_batch *batch,
     int64_t time_ms, struct gs_store_result *ret) {
 	enum gs_status status = gs_apply_prepare(store, batch, owner, time_ms, ret, NULL);
 	if (status != GS_OK) {
@@ -67,7 +85,7 @@ static enum gs_status replace_owned(struct gs_store *store, struct owner *owner,
 		return status;
 	}
 	gs_apply_commit(store, batch, owner, time_ms, ret);
-	ret->series_gone += remove_not_renewed(store, owner);
+	ret->series_gone += gs_apply_remove_rest(store, owner);
 	return GS_OK;
 }
 
@@ -88,11 +106,11 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 	if (is_new)
 		status = gs_map_put(store->groups, group->key, group);
 	if (status == GS_OK)
-		status = replace_owned(store, &group->owner, batch, info->time_ms, ret);
+		status = replace_owned(store, group->owner, batch, info->time_ms, ret);
 	if (status != GS_OK) {
 		if (is_new) {
 			gs_map_remove(store->groups, group->key);
-			gs_store_release(store, group, sizeof(*group) + group->key.n);
+			gs_group_free(store, group);
 		}
 		return status;
 	}
@@ -105,7 +123,7 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 
 enum gs_status gs_store_own(struct gs_store *store, const struct gs_batch *batch, int64_t now_ms) {
 	struct gs_store_result result = {0};
-	return replace_owned(store, &store->own, batch, now_ms, &result);
+	return replace_owned(store, store->own, batch, now_ms, &result);
 }
 
 /* DESIGN 3.3: no accepted scrape for max_age or three intervals, whichever is larger. */
@@ -120,30 +138,38 @@ static size_t expire_groups(struct gs_store *store, int64_t now_ms) {
 	while ((group = gs_map_next(store->groups, &cursor, NULL)) != NULL) {
 		int64_t age = now_ms - group->time_ms;
 		if (!group->stale && age > patience(store, group)) {
-			while (group->owner.first != NULL)
-				gs_series_remove(store, group->owner.first);
+			gs_owner_clear(store, group->owner);
 			group->stale = true;
 			store->nstale++;
 			went_stale++;
 		}
 		if (group->stale && age > patience(store, group) + FORGET_STALE_MS) {
 			gs_map_remove(store->groups, group->key);
-			gs_store_release(store, group, sizeof(*group) + group->key.n);
+			gs_group_free(store, group);
 			store->nstale--;
 		}
 	}
 	return went_stale;
 }
 
+/* Each list of the pushed is in order of their last push. */
+static size_t expire_pushed(struct gs_store *store, const struct owner *owner, int64_t now_ms) {
+	size_t expired = 0;
+	while (owner->ttl_ms != 0 && owner->first != 0) {
+		struct series *series = gs_series_at(store, owner->first);
+		if (now_ms - series->renewed_ms <= owner->ttl_ms)
+			break;
+		gs_series_remove(store, series);
+		expired++;
+	}
+	return expired;
+}
+
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	*ret_stale = expire_groups(store, now_ms);
 	*ret_expired = 0;
-	/* The list of the pushed is in order of their last push. */
-	while (store->options.expiration_ms != 0 && store->pushed.first != NULL &&
-	       now_ms - store->pushed.first->renewed_ms > store->options.expiration_ms) {
-		gs_series_remove(store, store->pushed.first);
-		(*ret_expired)++;
-	}
+	for (size_t i = 0; i < store->nleases; i++)
+		*ret_expired += expire_pushed(store, gs_owner_at(store, store->leases[i]), now_ms);
 }
 
 bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret) {
@@ -154,7 +180,7 @@ bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs
 	    .key = group->names,
 	    .time_ms = group->time_ms,
 	    .interval_ms = group->interval_ms,
-	    .series = group->owner.count,
+	    .series = gs_owner_at(store, group->owner)->count,
 	    .stale = group->stale,
 	};
 	return true;

@@ -169,3 +169,11 @@ void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor) {
 	parts->sum *= factor;
 	parts->count *= factor;
 }
+
+bool gs_parts_same(const struct parts *a, const struct parts *b) {
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->layout == b->layout && a->has_sum == b->has_sum && a->has_count == b->has_count &&
+	       memcmp(&a->sum, &b->sum, sizeof(a->sum)) == 0 && memcmp(&a->count, &b->count, sizeof(a->count)) == 0 &&
+	       (a->layout->n == 0 || memcmp(a->v, b->v, a->layout->n * sizeof(a->v[0])) == 0);
+}

@@ -6,19 +6,23 @@
 #define RENDER_LABELS_MAX 256
 
 #define AHEAD 8 /* series whose memory is asked for before it is their turn */
-#define SERIES_BYTES 192 /* of one with a few labels */
 
 struct view {
 	struct gs_expo_writer *writer;
-	const struct gs_label *labels;
+	struct gs_str ready[2]; /* the texts of target and series */
+	const struct gs_label *labels; /* instead of them, where a name must be escaped */
 	size_t nlabels;
 	enum gs_expo_type type;
 	const struct value *value;
 };
 
 static void write_one(const struct view *view, struct gs_str suffix, const struct gs_label *bound, double value) {
-	struct gs_expo_sample sample = {
-	    .suffix = suffix, .labels = view->labels, .nlabels = view->nlabels, .bound = bound, .value = value};
+	struct gs_expo_sample sample = {.suffix = suffix,
+	    .ready = {view->ready[0], view->ready[1]},
+	    .labels = view->labels,
+	    .nlabels = view->nlabels,
+	    .bound = bound,
+	    .value = value};
 	gs_expo_write_sample(view->writer, &sample);
 }
 
@@ -68,35 +72,33 @@ static void write_pass(const struct view *view, enum pass pass) {
 static void write_series(struct gs_store *store, struct gs_expo_writer *writer, const struct series *series,
     int64_t now_ms, enum pass pass) {
 	struct gs_label labels[RENDER_LABELS_MAX];
-	struct value read = {0};
 	enum gs_expo_type type = (enum gs_expo_type)series->type;
-	for (unsigned i = 0; i < series->nlabels; i++)
-		labels[i] =
-		    (struct gs_label){gs_symbol_str(series->labels[2 * i]), gs_symbol_str(series->labels[2 * i + 1])};
-	struct view view = {
-	    .writer = writer,
-	    .labels = labels,
-	    .nlabels = series->nlabels,
-	    .type = type,
-	    .value = &series->value,
-	};
-	if (series->pebble != NULL) {
-		if (!gs_pebble_read(store, series->pebble, gs_kind_of_type(type), now_ms, &read))
-			return;
-		view.value = &read;
+	const struct extra *extra = gs_extra_of(store, series);
+	const struct text *own = gs_text_at(store, series->own);
+	struct value value = {.simple = series->value, .parts = extra != NULL ? extra->parts : NULL};
+	struct view view = {.writer = writer, .labels = labels, .type = type, .value = &value};
+	if (own->odd && writer->dialect.escaping != GS_ESCAPE_NONE) {
+		view.nlabels = gs_text_labels(store, series, labels, RENDER_LABELS_MAX);
+	} else {
+		view.ready[0] = gs_text_str(gs_text_at(store, series->target));
+		view.ready[1] = gs_text_str(own);
 	}
+	bool pebble = extra != NULL && extra->pebble != NULL;
+	if (pebble && !gs_pebble_read(store, extra->pebble, gs_kind_of_type(type), now_ms, &value))
+		return;
 	write_pass(&view, pass);
-	gs_parts_free(store, read.parts);
+	if (pebble)
+		gs_parts_free(store, value.parts);
 }
 
-/* Series stand in memory as they came, not as they are served: without this most of a rendering waits for them. Always inline: gcc drops calls of
- * functions that do nothing but this. */
-static inline __attribute__((always_inline)) void prefetch(const struct family *family, uint32_t i) {
-	if (i >= family->n)
-		return;
-	const char *series = (const char *)family->series[i];
-	for (size_t at = 0; at < SERIES_BYTES; at += 64)
-		__builtin_prefetch(series + at);
+/* Series stand in memory as they came, not as they are served: without this most of a rendering waits for them. */
+static void write_all(struct gs_store *store, struct gs_expo_writer *writer, const struct family *family,
+    int64_t now_ms, enum pass pass) {
+	for (uint32_t i = 0; i < family->n; i++) {
+		if (i + AHEAD < family->n)
+			__builtin_prefetch(gs_series_at(store, family->series[i + AHEAD]));
+		write_series(store, writer, gs_series_at(store, family->series[i]), now_ms, pass);
+	}
 }
 
 static void write_family(
@@ -105,19 +107,14 @@ static void write_family(
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
 	/* Text has no gaugehistogram: to its readers the parts are metrics of their own. */
 	bool one = gs_family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
-	struct gs_expo_family head = {.name = gs_symbol_str(family->name),
-	    .help = gs_symbol_str(family->help),
-	    .type = one ? type : GS_TYPE_UNTYPED};
-	gs_family_sort(family);
+	struct gs_expo_family head = {.name = family->name, .help = family->help, .type = one ? type : GS_TYPE_UNTYPED};
+	gs_family_sort(store, family);
 	size_t start = out->n;
 	gs_expo_writer_init(&writer, out, dialect);
 	gs_expo_write_family(&writer, &head);
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
-		for (uint32_t i = 0; i < family->n; i++) {
-			prefetch(family, i + AHEAD);
-			write_series(store, &writer, family->series[i], now_ms, pass);
-		}
+		write_all(store, &writer, family, now_ms, pass);
 		if (one)
 			break;
 	}
@@ -131,7 +128,7 @@ static struct family *family_after(struct gs_store *store, struct gs_str after) 
 	size_t low = 0, high = store->norder;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (gs_str_cmp(gs_symbol_str(store->order[middle]->name), after) > 0)
+		if (gs_str_cmp(store->order[middle]->name, after) > 0)
 			high = middle;
 		else
 			low = middle + 1;
@@ -145,7 +142,7 @@ bool gs_store_render_next(
 	if (family == NULL)
 		return false;
 	write_family(store, family, now_ms, dialect, out);
-	*after = gs_symbol_str(family->name);
+	*after = family->name;
 	return true;
 }
 
@@ -153,9 +150,9 @@ static bool view_family(const struct family *family, struct gs_family_view *ret)
 	if (family == NULL)
 		return false;
 	*ret = (struct gs_family_view){
-	    .name = gs_symbol_str(family->name),
+	    .name = family->name,
 	    .version = family->version,
-	    .series = family->n,
+	    .series = gs_family_count(family),
 	    .timed = family->npebbles != 0,
 	};
 	return true;

@@ -8,8 +8,9 @@
 #include "gravel/base/hash.h"
 #include "gravel/base/mem.h"
 #include "gravel/base/num.h"
+#include "label.h"
 
-#define POINT_LABELS_MAX (GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX)
+#define POINT_LABELS_MAX (GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX + 1)
 
 /* What one name means: found once for a run of samples that share it. */
 struct meaning {
@@ -114,6 +115,8 @@ static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels
 		else if (old != NULL)
 			*old = labels[--*n];
 	}
+	if (batch->options.gateway && find_label(labels, *n, GS_STR("instance")) == NULL)
+		labels[(*n)++] = (struct gs_label){.name = GS_STR("instance"), .value = GS_STR("")};
 	return GS_OK;
 }
 
@@ -144,65 +147,96 @@ static enum gs_status point_labels(struct gs_batch *batch, const struct raw_samp
 	return status;
 }
 
-static char *put(char *at, struct gs_str s) {
-	if (s.n != 0)
-		memcpy(at, s.p, s.n);
-	return at + s.n;
+/* The texts of a point to be. */
+struct texts {
+	struct gs_str target;
+	struct gs_str own;
+	uint32_t target_hash;
+	uint32_t own_hash;
+	bool own_odd;
+	bool names_quantile;
+};
+
+/* The labels that are of a target, or those that are not. */
+static char *put_labels(char *at, const struct gs_label *labels, size_t n, bool of_target, bool *odd) {
+	const char *start = at;
+	for (size_t i = 0; i < n; i++) {
+		if (gs_label_is_target(labels[i].name) != of_target)
+			continue;
+		if (at != start)
+			*at++ = ',';
+		at = gs_label_put(at, labels[i].name, labels[i].value, odd);
+	}
+	return at;
 }
 
-/* Of the name of the family and of the labels, each behind a byte that UTF-8 has not. */
-static enum gs_status hash_point(
-    struct gs_batch *batch, struct gs_str family, const struct gs_label *labels, size_t n, uint64_t *ret) {
-	size_t size = family.n;
-	for (size_t i = 0; i < n; i++)
-		size += labels[i].name.n + labels[i].value.n + 2;
-	gs_buf_clear(&batch->key);
-	char *key = gs_buf_reserve(&batch->key, size), *at = key;
-	if (key == NULL)
-		return batch->key.status;
-	at = put(at, family);
+/* Write both into the scratch. */
+static enum gs_status write_texts(struct gs_batch *batch, const struct gs_label *labels, size_t n, struct texts *ret) {
+	size_t size = 1;
+	bool odd = false;
+	*ret = (struct texts){0};
 	for (size_t i = 0; i < n; i++) {
-		*at++ = '\xff';
-		at = put(at, labels[i].name);
-		*at++ = '\xff';
-		at = put(at, labels[i].value);
+		size += GS_LABEL_TEXT_MAX(labels[i].name, labels[i].value);
+		ret->names_quantile = ret->names_quantile || gs_str_eq(labels[i].name, GS_STR("quantile"));
 	}
-	*ret = gs_hash(gs_str_make(key, size));
+	char *start = gs_buf_reserve(&batch->text, size);
+	if (start == NULL)
+		return batch->text.status;
+	char *middle = put_labels(start, labels, n, true, &odd);
+	char *end = put_labels(middle, labels, n, false, &ret->own_odd);
+	ret->target = gs_str_make(start, (size_t)(middle - start));
+	ret->own = gs_str_make(middle, (size_t)(end - middle));
+	ret->target_hash = (uint32_t)gs_hash(ret->target);
+	ret->own_hash = (uint32_t)gs_hash(ret->own);
 	return GS_OK;
 }
 
-static bool same_labels(const struct batch_point *point, const struct gs_label *labels, size_t n) {
-	if (point->nlabels != n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!gs_str_eq(point->labels[i].name, labels[i].name) ||
-		    !gs_str_eq(point->labels[i].value, labels[i].value))
-			return false;
+/* Move the texts from the scratch to the arena. */
+static enum gs_status keep_texts(struct gs_batch *batch, struct texts *texts) {
+	if (!gs_str_eq(texts->target, batch->last_target)) {
+		struct gs_str target = gs_arena_dup(batch->arena, texts->target);
+		if (target.n != texts->target.n)
+			return GS_ENOMEM;
+		batch->last_target = target;
 	}
-	return true;
+	texts->target = batch->last_target;
+	struct gs_str own = gs_arena_dup(batch->arena, texts->own);
+	if (own.n != texts->own.n)
+		return GS_ENOMEM;
+	texts->own = own;
+	return GS_OK;
+}
+
+static bool is_point(const struct batch_point *point, const struct batch_family *family, const struct texts *texts) {
+	return point->family == family && point->own_hash == texts->own_hash &&
+	       point->target_hash == texts->target_hash && gs_str_eq(point->own, texts->own) &&
+	       gs_str_eq(point->target, texts->target);
 }
 
 /* Find the point, or add it; *ret_new says which. */
 static struct batch_point *point_of(
     struct gs_batch *batch, struct batch_family *family, const struct gs_label *labels, size_t n, bool *ret_new) {
-	uint64_t hash = 0;
-	if (hash_point(batch, family->name, labels, n, &hash) != GS_OK)
+	struct texts texts;
+	if (write_texts(batch, labels, n, &texts) != GS_OK)
 		return NULL;
-	size_t i = hash & (batch->cap_index - 1);
-	for (; batch->index[i] != NULL; i = (i + 1) & (batch->cap_index - 1)) {
-		struct batch_point *point = batch->index[i];
-		if (point->hash == hash && point->family == family && same_labels(point, labels, n)) {
-			*ret_new = false;
-			return point;
-		}
+	uint64_t hash = (family->hash ^ texts.target_hash) + texts.own_hash * UINT64_C(0x9e3779b97f4a7c15);
+	size_t i = (hash ^ hash >> 32) & batch->mask_index;
+	for (; batch->index[i] != NULL; i = (i + 1) & batch->mask_index) {
+		if (!is_point(batch->index[i], family, &texts))
+			continue;
+		*ret_new = false;
+		return batch->index[i];
 	}
 	struct batch_point *point = gs_arena_alloc(batch->arena, sizeof(*point));
-	struct gs_label *copy = gs_arena_alloc(batch->arena, n * sizeof(*copy) + 1);
-	if (point == NULL || copy == NULL)
+	if (point == NULL || keep_texts(batch, &texts) != GS_OK)
 		return NULL;
-	for (size_t l = 0; l < n; l++)
-		copy[l] = labels[l];
-	*point = (struct batch_point){.family = family, .labels = copy, .nlabels = (uint32_t)n, .hash = hash};
+	*point = (struct batch_point){.family = family,
+	    .target = texts.target,
+	    .own = texts.own,
+	    .target_hash = texts.target_hash,
+	    .own_hash = texts.own_hash,
+	    .own_odd = texts.own_odd,
+	    .names_quantile = texts.names_quantile};
 	batch->index[i] = point;
 	*family->tail = point;
 	family->tail = &point->next;
@@ -400,7 +434,8 @@ static enum gs_status make_index(struct gs_batch *batch) {
 		batch->index = index;
 		batch->cap_index = cap;
 	}
-	memset(batch->index, 0, batch->cap_index * sizeof(struct batch_point *));
+	batch->mask_index = cap - 1;
+	memset(batch->index, 0, cap * sizeof(struct batch_point *));
 	return GS_OK;
 }
 

@@ -1,72 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Series and families: finding, adding, removing, keeping in order. */
+/* Series: finding, adding, removing. */
 #include <assert.h>
-#include <stdlib.h>
 
 #include "gravel/base/mem.h"
+#include "label.h"
 #include "store_internal.h"
 
-static size_t series_size(size_t nlabels) {
-	return sizeof(struct series) + 2 * nlabels * sizeof(struct symbol *);
+static uint64_t mix(uint64_t x) {
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	return x ^ x >> 32;
 }
 
-struct family *gs_family_find(const struct gs_store *store, struct gs_str name) {
-	return gs_map_get(store->families, name);
+static uint64_t hash_of(const struct gs_store *store, uint32_t family, uint32_t target, uint32_t own) {
+	return mix(((uint64_t)target << 32 | own) + mix(family ^ store->secret));
 }
 
-bool gs_family_type(const struct family *family, enum gs_expo_type *ret) {
-	unsigned types = 0;
-	for (unsigned t = 0; t <= GS_TYPE_GAUGEHISTOGRAM; t++) {
-		if (family->types[t] == 0)
-			continue;
-		*ret = (enum gs_expo_type)t;
-		types++;
-	}
-	return types == 1;
+static uint64_t hash_of_series(const struct gs_store *store, const struct series *series) {
+	return hash_of(store, series->family, series->target, series->own);
 }
 
-bool gs_series_is(const struct series *series, const struct batch_point *point) {
-	if (series->hash != point->hash || series->nlabels != point->nlabels ||
-	    !gs_str_eq(gs_symbol_str(series->family->name), point->family->name))
+bool gs_series_is(
+    const struct gs_store *store, const struct series *series, uint32_t family, const struct batch_point *point) {
+	if (series->family != family)
 		return false;
-	for (uint32_t i = 0; i < point->nlabels; i++) {
-		if (!gs_str_eq(gs_symbol_str(series->labels[2 * i]), point->labels[i].name) ||
-		    !gs_str_eq(gs_symbol_str(series->labels[2 * i + 1]), point->labels[i].value))
-			return false;
-	}
-	return true;
+	const struct text *own = gs_text_at(store, series->own), *target = gs_text_at(store, series->target);
+	return own->hash == point->own_hash && target->hash == point->target_hash &&
+	       gs_str_eq(gs_text_str(own), point->own) && gs_str_eq(gs_text_str(target), point->target);
 }
 
-struct series *gs_series_find(const struct gs_store *store, const struct batch_point *point) {
-	if (store->cap_table == 0)
+struct series *gs_series_find(
+    const struct gs_store *store, const struct family *family, uint32_t target, const struct batch_point *point) {
+	if (family == NULL || target == 0 || store->cap_table == 0)
 		return NULL;
-	size_t mask = store->cap_table - 1;
-	for (size_t i = point->hash & mask; store->table[i] != NULL; i = (i + 1) & mask) {
-		if (gs_series_is(store->table[i], point))
-			return store->table[i];
+	uint32_t own = gs_text_find(store, point->own, point->own_hash);
+	if (own == 0)
+		return NULL;
+	size_t mask = store->cap_table - 1, i = hash_of(store, family->number, target, own) & mask;
+	for (; store->table[i] != 0; i = (i + 1) & mask) {
+		struct series *series = gs_series_at(store, store->table[i]);
+		if (series->own == own && series->target == target && series->family == family->number)
+			return series;
 	}
 	return NULL;
 }
 
-static void table_insert(struct series **table, size_t cap, struct series *series) {
-	size_t i = series->hash & (cap - 1);
-	while (table[i] != NULL)
+static void table_insert(const struct gs_store *store, uint32_t *table, size_t cap, uint32_t number) {
+	size_t i = hash_of_series(store, gs_series_at(store, number)) & (cap - 1);
+	while (table[i] != 0)
 		i = (i + 1) & (cap - 1);
-	table[i] = series;
+	table[i] = number;
 }
 
 static enum gs_status table_reserve(struct gs_store *store) {
 	if ((store->nseries + 1) * 4 <= store->cap_table * 3)
 		return GS_OK;
 	size_t cap = store->cap_table != 0 ? store->cap_table * 2 : 64;
-	struct series **table = gs_store_alloc(store, cap * sizeof(struct series *));
+	uint32_t *table = gs_store_alloc(store, cap * sizeof(*table));
 	if (table == NULL)
 		return GS_ENOMEM;
 	for (size_t i = 0; i < store->cap_table; i++) {
-		if (store->table[i] != NULL)
-			table_insert(table, cap, store->table[i]);
+		if (store->table[i] != 0)
+			table_insert(store, table, cap, store->table[i]);
 	}
-	gs_store_release(store, store->table, store->cap_table * sizeof(struct series *));
+	gs_store_release(store, store->table, store->cap_table * sizeof(*table));
 	store->table = table;
 	store->cap_table = cap;
 	return GS_OK;
@@ -74,181 +73,152 @@ static enum gs_status table_reserve(struct gs_store *store) {
 
 /* Linear probing without tombstones: move back what the hole would hide. */
 static void table_remove(struct gs_store *store, const struct series *series) {
-	size_t mask = store->cap_table - 1;
-	size_t hole = series->hash & mask;
-	while (store->table[hole] != series)
+	size_t mask = store->cap_table - 1, hole = hash_of_series(store, series) & mask;
+	while (gs_series_at(store, store->table[hole]) != series)
 		hole = (hole + 1) & mask;
-	for (size_t i = (hole + 1) & mask; store->table[i] != NULL; i = (i + 1) & mask) {
-		size_t home = store->table[i]->hash & mask;
+	for (size_t i = (hole + 1) & mask; store->table[i] != 0; i = (i + 1) & mask) {
+		size_t home = hash_of_series(store, gs_series_at(store, store->table[i])) & mask;
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
 		store->table[hole] = store->table[i];
 		hole = i;
 	}
-	store->table[hole] = NULL;
+	store->table[hole] = 0;
 }
 
-static void family_remove(struct gs_store *store, struct family *family) {
-	gs_map_remove(store->families, gs_symbol_str(family->name));
-	struct family *last = store->order[--store->norder];
-	if (last != family)
-		store->order_dirty = true;
-	store->order[family->position] = last;
-	last->position = family->position;
-	gs_symbol_put(store, family->name);
-	gs_symbol_put(store, family->help);
-	gs_store_release(store, family->series, family->cap * sizeof(struct series *));
-	gs_store_release(store, family, sizeof(*family));
+enum gs_status gs_series_need_extra(struct gs_store *store, struct series *series) {
+	if (series->extra == 0)
+		series->extra = gs_pool_get(&store->extras);
+	return series->extra != 0 ? GS_OK : GS_ENOMEM;
 }
 
-static struct family *family_add(struct gs_store *store, struct gs_str name) {
-	if (store->norder == store->cap_order) {
-		size_t cap = store->cap_order != 0 ? store->cap_order * 2 : 64;
-		struct family **order = gs_store_resize(
-		    store, store->order, store->cap_order * sizeof(struct family *), cap * sizeof(struct family *));
-		if (order == NULL)
-			return NULL;
-		store->order = order;
-		store->cap_order = cap;
-	}
-	struct family *family = gs_store_alloc(store, sizeof(*family));
-	if (family == NULL)
-		return NULL;
-	family->name = gs_symbol_get(store, name);
-	if (family->name == NULL || gs_map_put(store->families, gs_symbol_str(family->name), family) != GS_OK) {
-		gs_symbol_put(store, family->name);
-		gs_store_release(store, family, sizeof(*family));
-		return NULL;
-	}
-	family->position = (uint32_t)store->norder;
-	store->order[store->norder++] = family;
-	store->order_dirty = true;
-	return family;
-}
-
-static enum gs_status family_reserve(struct gs_store *store, struct family *family) {
-	if (family->n < family->cap)
-		return GS_OK;
-	uint32_t cap = family->cap != 0 ? family->cap * 2 : 4;
-	struct series **list = gs_store_resize(
-	    store, family->series, family->cap * sizeof(struct series *), cap * sizeof(struct series *));
-	if (list == NULL)
-		return GS_ENOMEM;
-	family->series = list;
-	family->cap = cap;
-	return GS_OK;
-}
-
-static void free_series(struct gs_store *store, struct series *series) {
-	for (unsigned i = 0; i < 2U * series->nlabels; i++)
-		gs_symbol_put(store, series->labels[i]);
-	gs_pebble_free(store, series->pebble);
-	gs_parts_free(store, series->value.parts);
-	gs_store_release(store, series, series_size(series->nlabels));
-}
-
-/* A series that is not linked anywhere yet. */
-static struct series *make_series(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
-	struct series *series = gs_store_alloc(store, series_size(point->nlabels));
-	if (series == NULL)
-		return NULL;
-	series->hash = point->hash;
-	series->type = (uint8_t)type;
-	series->nlabels = (uint8_t)point->nlabels;
-	for (uint32_t i = 0; i < point->nlabels; i++) {
-		series->labels[2 * i] = gs_symbol_get(store, point->labels[i].name);
-		series->labels[2 * i + 1] = gs_symbol_get(store, point->labels[i].value);
-		if (series->labels[2 * i] == NULL || series->labels[2 * i + 1] == NULL) {
-			free_series(store, series);
-			return NULL;
-		}
-	}
-	return series;
-}
-
-static void link_owner(struct series *series, struct owner *owner) {
-	series->owner = owner;
-	series->prev = owner->last;
-	series->next = NULL;
-	*(owner->last != NULL ? &owner->last->next : &owner->first) = series;
-	owner->last = series;
-	owner->count++;
-}
-
-static void unlink_owner(struct series *series) {
-	struct owner *owner = series->owner;
-	*(series->prev != NULL ? &series->prev->next : &owner->first) = series->next;
-	*(series->next != NULL ? &series->next->prev : &owner->last) = series->prev;
-	owner->count--;
-}
-
-void gs_series_own(struct series *series, struct owner *owner) {
-	if (series->owner == owner && owner->last == series)
+void gs_series_drop_extra(struct gs_store *store, struct series *series) {
+	const struct extra *extra = gs_extra_of(store, series);
+	if (extra == NULL || extra->parts != NULL || extra->pebble != NULL || extra->has_timestamp)
 		return;
-	unlink_owner(series);
-	link_owner(series, owner);
+	gs_pool_put(&store->extras, series->extra);
+	series->extra = 0;
+}
+
+static void free_series(struct gs_store *store, uint32_t number) {
+	struct series *series = gs_series_at(store, number);
+	struct extra *extra = gs_extra_of(store, series);
+	if (extra != NULL) {
+		gs_pebble_free(store, extra->pebble);
+		gs_parts_free(store, extra->parts);
+		gs_pool_put(&store->extras, series->extra);
+	}
+	if (series->own != 0)
+		gs_text_put(store, series->own);
+	if (series->target != 0)
+		gs_text_put(store, series->target);
+	gs_pool_put(&store->series_pool, number);
+}
+
+/* A series that is not linked anywhere yet; 0: no memory. */
+static uint32_t make_series(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
+	uint32_t number = gs_pool_get(&store->series_pool);
+	if (number == 0)
+		return 0;
+	struct series *series = gs_series_at(store, number);
+	series->type = (uint8_t)type;
+	series->own = gs_text_get(store, point->own, point->own_hash, point->own_odd);
+	series->target = gs_text_get(store, point->target, point->target_hash, false);
+	if (series->own != 0 && series->target != 0)
+		return number;
+	free_series(store, number);
+	return 0;
 }
 
 enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
-    struct owner *owner, struct series **ret) {
+    uint32_t owner, struct series **ret) {
 	if (store->nseries >= store->options.max_series)
 		return GS_ELIMIT;
 	struct family *family = gs_family_find(store, point->family->name);
 	if (family == NULL)
-		family = family_add(store, point->family->name);
+		family = gs_family_add(store, point->family->name);
 	if (family == NULL)
 		return GS_ENOMEM;
-	struct series *series = NULL;
-	if (family_reserve(store, family) == GS_OK && table_reserve(store) == GS_OK)
-		series = make_series(store, point, type);
-	if (series == NULL) {
-		if (family->n == 0)
-			family_remove(store, family);
+	uint32_t number = 0;
+	if (gs_family_reserve(store, family) == GS_OK && table_reserve(store) == GS_OK &&
+	    gs_target_reserve(store) == GS_OK)
+		number = make_series(store, point, type);
+	if (number == 0) {
+		if (gs_family_count(family) == 0)
+			gs_family_remove(store, family);
 		return GS_ENOMEM;
 	}
-	series->family = family;
-	series->position = family->n;
-	family->series[family->n++] = series;
-	family->types[type]++;
+	struct series *series = gs_series_at(store, number);
+	gs_family_link(family, number, series);
 	gs_family_touch(store, family);
-	link_owner(series, owner);
-	table_insert(store->table, store->cap_table, series);
+	gs_owner_link(store, owner, number, series);
+	gs_target_link(store, number, series);
+	table_insert(store, store->table, store->cap_table, number);
 	store->nseries++;
 	*ret = series;
 	return GS_OK;
 }
 
 void gs_series_remove(struct gs_store *store, struct series *series) {
-	struct family *family = series->family;
+	struct family *family = gs_family_of(store, series);
+	uint32_t number = gs_series_number(store, series);
 	table_remove(store, series);
-	unlink_owner(series);
-	struct series *last = family->series[--family->n];
-	family->series[series->position] = last;
-	last->position = series->position;
-	if (series->position < family->sorted)
-		family->sorted = series->position;
-	family->types[series->type]--;
-	family->npebbles -= series->pebble != NULL;
-	gs_family_touch(store, family);
+	gs_owner_unlink(store, series);
+	gs_target_unlink(store, series);
+	family->npebbles -= gs_pebble_of(store, series) != NULL;
+	gs_family_unlink(store, family, series);
 	store->nseries--;
-	free_series(store, series);
-	if (family->n == 0)
-		family_remove(store, family);
+	free_series(store, number);
+	if (gs_family_count(family) == 0)
+		gs_family_remove(store, family);
 }
 
-void gs_series_retype(struct series *series, enum gs_expo_type type) {
-	series->family->types[series->type]--;
-	series->family->types[type]++;
+void gs_series_retype(struct gs_store *store, struct series *series, enum gs_expo_type type) {
+	struct family *family = gs_family_of(store, series);
+	family->types[series->type]--;
+	family->types[type]++;
 	series->type = (uint8_t)type;
+	gs_family_touch(store, family);
 }
 
-bool gs_series_has_labels(const struct series *series, const struct gs_label *labels, size_t n) {
-	for (size_t l = 0; l < n; l++) {
-		bool found = labels[l].value.n == 0; /* empty is absent */
-		for (unsigned i = 0; i < series->nlabels; i++) {
-			if (!gs_str_eq(gs_symbol_str(series->labels[2 * i]), labels[l].name))
+/* Labels to look for */
+
+enum gs_status gs_wanted_open(struct wanted *wanted, const struct gs_label *labels, size_t n) {
+	size_t size = 1;
+	wanted->n = n;
+	for (size_t i = 0; i < n; i++)
+		size += GS_LABEL_TEXT_MAX(labels[i].name, labels[i].value);
+	gs_buf_init(&wanted->text, size);
+	if (gs_buf_reserve(&wanted->text, size) == NULL)
+		return wanted->text.status;
+	char *at = wanted->text.p;
+	for (size_t i = 0; i < n; i++) {
+		bool odd = false;
+		char *end = gs_label_put(at, labels[i].name, labels[i].value, &odd);
+		struct gs_str text = gs_str_make(at, (size_t)(end - at));
+		gs_label_next(&text, &wanted->labels[i]);
+		wanted->of_target[i] = gs_label_is_target(labels[i].name);
+		at = end;
+	}
+	return GS_OK;
+}
+
+void gs_wanted_close(struct wanted *wanted) {
+	gs_buf_free(&wanted->text);
+	wanted->n = 0;
+}
+
+static bool has_wanted(const struct gs_store *store, uint32_t text, const struct wanted *wanted, bool of_target) {
+	for (size_t i = 0; i < wanted->n; i++) {
+		struct gs_str rest = gs_text_str(gs_text_at(store, text));
+		struct gs_label label;
+		if (wanted->of_target[i] != of_target)
+			continue;
+		bool found = wanted->labels[i].value.n == 0; /* empty is absent */
+		while (gs_label_next(&rest, &label)) {
+			if (!gs_str_eq(label.name, wanted->labels[i].name))
 				continue;
-			found = gs_str_eq(gs_symbol_str(series->labels[2 * i + 1]), labels[l].value);
+			found = gs_str_eq(label.value, wanted->labels[i].value);
 			break;
 		}
 		if (!found)
@@ -257,38 +227,42 @@ bool gs_series_has_labels(const struct series *series, const struct gs_label *la
 	return true;
 }
 
-int gs_series_compare(const struct series *a, const struct series *b) {
-	for (unsigned i = 0; i < 2U * a->nlabels && i < 2U * b->nlabels; i++) {
-		if (a->labels[i] == b->labels[i])
+bool gs_wanted_target(const struct gs_store *store, const struct wanted *wanted, uint32_t target) {
+	return has_wanted(store, target, wanted, true);
+}
+
+bool gs_series_has_labels(const struct gs_store *store, const struct series *series, const struct wanted *wanted) {
+	return has_wanted(store, series->target, wanted, true) && has_wanted(store, series->own, wanted, false);
+}
+
+/* Backwards: a target that loses its last series leaves the list, and the last one takes its place. */
+size_t gs_pushed_remove(struct gs_store *store, const struct wanted *wanted,
+    bool (*which)(struct gs_store *store, const struct series *series, void *ctx), void *ctx) {
+	size_t gone = 0;
+	for (size_t i = store->ntargets; i-- > 0;) {
+		uint32_t next = gs_text_at(store, store->targets[i])->first;
+		if (!gs_wanted_target(store, wanted, store->targets[i]))
 			continue;
-		return gs_str_cmp(gs_symbol_str(a->labels[i]), gs_symbol_str(b->labels[i]));
+		while (next != 0) {
+			struct series *series = gs_series_at(store, next);
+			next = series->target_next;
+			if (gs_owner_at(store, series->owner)->kind != OWNER_PUSHED ||
+			    !has_wanted(store, series->own, wanted, false) ||
+			    (which != NULL && !which(store, series, ctx)))
+				continue;
+			gs_series_remove(store, series);
+			gone++;
+		}
 	}
-	return (a->nlabels > b->nlabels) - (a->nlabels < b->nlabels);
+	return gone;
 }
 
-static int compare_series_slots(const void *a, const void *b) {
-	return gs_series_compare(*(struct series *const *)a, *(struct series *const *)b);
-}
-
-void gs_family_sort(struct family *family) {
-	if (family->sorted == family->n)
-		return;
-	qsort(family->series, family->n, sizeof(struct series *), compare_series_slots);
-	for (uint32_t i = 0; i < family->n; i++)
-		family->series[i]->position = i;
-	family->sorted = family->n;
-}
-
-static int compare_families(const void *a, const void *b) {
-	return gs_str_cmp(
-	    gs_symbol_str((*(struct family *const *)a)->name), gs_symbol_str((*(struct family *const *)b)->name));
-}
-
-void gs_store_sort(struct gs_store *store) {
-	if (!store->order_dirty)
-		return;
-	qsort(store->order, store->norder, sizeof(struct family *), compare_families);
-	for (size_t i = 0; i < store->norder; i++)
-		store->order[i]->position = (uint32_t)i;
-	store->order_dirty = false;
+bool gs_series_names_quantile(const struct gs_store *store, const struct series *series) {
+	struct gs_str rest = gs_text_str(gs_text_at(store, series->own));
+	struct gs_label label;
+	while (gs_label_next(&rest, &label)) {
+		if (gs_str_eq(label.name, GS_STR("quantile")))
+			return true;
+	}
+	return false;
 }

@@ -3,18 +3,26 @@
 #define GRAVEL_LIB_STORE_INTERNAL_H
 
 #include "batch_internal.h"
+#include "gravel/base/pool.h"
+#include "gravel/base/slab.h"
 #include "gravel/gravel/store.h"
 
-/* A string that many share, counted. */
-struct symbol {
+/* docs/STORE.md tells the whole of it. Series, families, owners and texts have numbers; 0 is none. */
+
+/*
+ * Labels as they stand between the braces, each such text once for all who have it. A series has two: of its target (instance, job, publisher)
+ * and its own. The empty text is one like others.
+ */
+struct text {
 	uint32_t refs;
 	uint32_t n;
+	uint32_t hash;
+	uint32_t first; /* series whose target it is */
+	uint32_t count; /* of them */
+	uint32_t position; /* in store->targets, if count is not 0 */
+	bool odd; /* has a name that is written otherwise for readers of classic names */
 	char p[];
 };
-
-static inline struct gs_str gs_symbol_str(const struct symbol *symbol) {
-	return symbol != NULL ? gs_str_make(symbol->p, symbol->n) : (struct gs_str){0};
-}
 
 /* The bounds (le, quantile) that histograms of one make share, with their texts as written; sorted. */
 struct layout {
@@ -57,53 +65,75 @@ struct pebble {
 	struct pebble_slice *slices;
 };
 
-/* Who put series here: the pushers together, one scraped group, or the program itself. Its series in a list, oldest renewal
- * first. */
+enum owner_kind {
+	OWNER_PUSHED, /* the pushers together; one for each time to live */
+	OWNER_SCRAPED, /* a scraped group */
+	OWNER_GATEWAY, /* a group of the Pushgateway's dialect */
+	OWNER_SELF, /* the program itself */
+};
+
+/* Who put series here. Its series in a list, oldest renewal first. */
 struct owner {
-	struct series *first;
-	struct series *last;
-	size_t count;
+	enum owner_kind kind;
+	uint32_t first;
+	uint32_t last;
+	uint32_t count;
+	int64_t ttl_ms; /* OWNER_PUSHED: how long after its last push a series leaves; 0: never */
 };
 
 struct group {
-	struct owner owner; /* first: an owner of a scrape is its group */
-	struct gs_str key; /* publisher 0xff job 0xff instance; stands behind the struct */
-	struct gs_group_key names; /* slices of key */
-	int64_t time_ms;
-	int64_t interval_ms;
+	uint32_t owner;
+	uint32_t times; /* gateway: the owner of its push_time_seconds and push_failure_time_seconds */
 	bool stale;
+	struct gs_str
+	    key; /* scraped: publisher 0xff job 0xff instance; gateway: the text of its labels. Stands behind the struct */
+	struct gs_group_key names; /* slices of key; scraped only */
+	int64_t time_ms; /* scraped: of the last scrape; gateway: of the last push that was taken, 0 before */
+	int64_t failed_ms; /* gateway: of the last push that was refused, 0 before */
+	int64_t interval_ms;
 };
 
-struct series {
-	uint64_t hash;
-	struct family *family;
-	struct owner *owner;
-	struct series *prev; /* of the owner's list */
-	struct series *next;
+/* What few series have. */
+struct extra {
+	struct parts *parts;
 	struct pebble *pebble; /* NULL: an ordinary series */
-	struct value value;
+	int64_t timestamp_ms; /* of its last sample */
+	bool has_timestamp; /* that one had one */
+};
+
+/* 64 bytes: a cache line. Its own number is family->series[position]. */
+struct series {
+	double value; /* if it has no parts and is no pebble */
 	int64_t renewed_ms; /* last push or scrape that had it */
-	int64_t timestamp_ms; /* of its last sample that had one */
+	uint32_t family;
+	uint32_t own; /* texts */
+	uint32_t target;
+	uint32_t owner;
+	uint32_t owner_prev; /* of the owner's list */
+	uint32_t owner_next;
+	uint32_t target_prev; /* of the target's */
+	uint32_t target_next;
 	uint32_t position; /* in family->series */
 	uint32_t round; /* of the last apply that had it */
+	uint32_t extra; /* 0: none */
 	uint8_t type;
-	uint8_t nlabels;
-	bool has_timestamp;
 	bool has_value; /* false until its first value is committed */
-	struct symbol *labels[]; /* name, value, name, value, ...; sorted by name */
 };
 
 struct family {
-	struct symbol *name;
-	struct symbol *help;
-	struct series **series; /* [0, sorted) in order of labels */
-	uint32_t n;
+	uint32_t number;
+	uint32_t position; /* in store->order */
+	struct gs_str name;
+	struct gs_str help;
+	uint32_t *series; /* [0, sorted) in order of labels, but for holes (0) */
+	uint32_t n; /* with holes */
 	uint32_t cap;
 	uint32_t sorted;
-	uint32_t position; /* in store->order */
+	uint32_t holes;
 	uint32_t npebbles; /* series that are one */
-	uint64_t version; /* of what is written of it */
 	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1]; /* how many series have each type */
+	uint32_t round; /* of the last apply that had it */
+	uint64_t version; /* of what is written of it */
 };
 
 /* One series of the batch that is being applied, and what it will become. */
@@ -119,48 +149,129 @@ struct change {
 	int64_t slice;
 };
 
+/* Labels to look for, as they would stand in a text; an empty value means that there is no such label. Zeroed: closed. */
+struct wanted {
+	size_t n;
+	struct gs_label labels[GS_BATCH_LABELS_MAX];
+	bool of_target[GS_BATCH_LABELS_MAX];
+	struct gs_buf text;
+};
+
+#define TEXT_POOLS (GS_SLAB_CLASSES + 1) /* one for each class of size, and one of pointers to the larger ones */
+
 /*
  * Invariants (gs_store_check):
- * 1. Every series stands once in the table, once in its family at its position, once in its owner's list.
+ * 1. Every series stands once in the table, once in its family at its position, once in the lists of its owner and its target.
  * 2. Every family has a series, and family->types counts them by type; store->order holds every family once.
- * 3. [0, sorted) of a family and, if !order_dirty, store->order are in strictly rising order.
- * 4. A series has parts exactly if its type has; layouts and symbols have as many refs as users.
- * 5. bytes is the sum of what is allocated.
+ * 3. [0, sorted) of a family without its holes and, if !order_dirty, store->order are in strictly rising order.
+ * 4. A series has parts exactly if its type has and it is no pebble; layouts and texts have as many refs as users.
+ * 5. An extra has something in it.
  * 6. Between calls no series is without a value.
  * 7. Slices of a pebble are in strictly rising order, at most GS_LIMIT_PEBBLE_SLICES + 1.
+ * 8. store->targets holds every text that is the target of a series once.
  */
 struct gs_store {
 	struct gs_store_options options;
-	struct gs_map *symbols;
+	struct gs_slab slab; /* all that is not in a pool */
+	struct gs_pool families_pool;
+	struct gs_pool series_pool;
+	struct gs_pool owners;
+	struct gs_pool extras;
+	struct gs_pool texts[TEXT_POOLS];
+	uint32_t *text_table; /* open addressing by hash; a power of two */
+	size_t cap_texts;
+	size_t ntexts;
+	uint32_t *targets; /* texts */
+	size_t ntargets;
+	size_t cap_targets;
+	uint32_t empty; /* the empty text */
 	struct gs_map *layouts;
 	struct gs_map *families;
-	struct gs_map *groups;
-	struct series **table; /* open addressing by hash; a power of two */
+	struct gs_map *groups; /* scraped */
+	struct gs_map *gateways;
+	uint64_t secret; /* so that nobody prepares series whose numbers collide */
+	uint32_t *table; /* of series; open addressing by hash; a power of two */
 	size_t cap_table;
 	size_t nseries;
 	struct family **order;
 	size_t norder;
 	size_t cap_order;
 	bool order_dirty;
-	struct owner pushed;
-	struct owner own;
+	uint32_t own; /* the owner of the program's own metrics */
+	uint32_t *leases; /* owners of kind OWNER_PUSHED, each with another ttl_ms */
+	size_t nleases;
+	size_t cap_leases;
 	size_t nstale; /* groups */
-	size_t bytes;
 	uint64_t version; /* the last that a family got */
 	uint32_t round;
-	struct series *expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
+	uint32_t replaced; /* of an apply: the owner whose series all leave but for those that it renews; 0: none */
+	uint32_t expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
 	struct change *changes; /* scratch of an apply */
 	size_t nchanges;
 	size_t cap_changes;
+	struct gs_batch *times; /* the series of times of a gateway group */
+	struct wanted scope; /* of an apply: the labels within which clearmode family replaces */
+	struct gs_buf scratch; /* labels of a text, unescaped */
 };
 
-/* memory.c: allocation that counts. */
+/* memory.c */
 void *gs_store_alloc(struct gs_store *store, size_t n);
 void *gs_store_resize(struct gs_store *store, void *p, size_t old, size_t n);
 void gs_store_release(struct gs_store *store, void *p, size_t n);
+/* Like gs_grow_array: room for one more behind ${n}; NULL: no memory, all stays. */
+void *gs_store_grow(struct gs_store *store, void *p, size_t *cap, size_t n, size_t size);
+size_t gs_store_bytes(const struct gs_store *store);
+/* A copy, to be released with its n; n is 0 when there is no memory or nothing to copy. */
+struct gs_str gs_store_dup(struct gs_store *store, struct gs_str s);
 
-struct symbol *gs_symbol_get(struct gs_store *store, struct gs_str s); /* one more ref; NULL: no memory */
-void gs_symbol_put(struct gs_store *store, struct symbol *symbol); /* one less */
+static inline struct series *gs_series_at(const struct gs_store *store, uint32_t number) {
+	return gs_pool_at(&store->series_pool, number);
+}
+
+static inline struct family *gs_family_at(const struct gs_store *store, uint32_t number) {
+	return gs_pool_at(&store->families_pool, number);
+}
+
+static inline struct family *gs_family_of(const struct gs_store *store, const struct series *series) {
+	return gs_family_at(store, series->family);
+}
+
+static inline uint32_t gs_series_number(const struct gs_store *store, const struct series *series) {
+	return gs_family_of(store, series)->series[series->position];
+}
+
+static inline struct owner *gs_owner_at(const struct gs_store *store, uint32_t number) {
+	return gs_pool_at(&store->owners, number);
+}
+
+static inline struct extra *gs_extra_of(const struct gs_store *store, const struct series *series) {
+	return series->extra != 0 ? gs_pool_at(&store->extras, series->extra) : NULL;
+}
+
+static inline struct pebble *gs_pebble_of(const struct gs_store *store, const struct series *series) {
+	const struct extra *extra = gs_extra_of(store, series);
+	return extra != NULL ? extra->pebble : NULL;
+}
+
+static inline struct parts *gs_series_parts(const struct gs_store *store, const struct series *series) {
+	const struct extra *extra = gs_extra_of(store, series);
+	return extra != NULL ? extra->parts : NULL;
+}
+
+/* text.c */
+#define TEXT_CLASS_SHIFT 26
+struct text *gs_text_at(const struct gs_store *store, uint32_t number);
+static inline struct gs_str gs_text_str(const struct text *text) {
+	return gs_str_make(text->p, text->n);
+}
+GS_MUST_USE enum gs_status gs_texts_open(struct gs_store *store);
+void gs_texts_close(struct gs_store *store);
+uint32_t gs_text_find(const struct gs_store *store, struct gs_str s, uint32_t hash); /* 0: there is none */
+uint32_t gs_text_get(struct gs_store *store, struct gs_str s, uint32_t hash, bool odd); /* one more ref; 0: no memory */
+void gs_text_put(struct gs_store *store, uint32_t number); /* one less */
+/* The labels of both texts of the series as they are meant, in store->scratch until the next call; at most max. */
+size_t gs_text_labels(struct gs_store *store, const struct series *series, struct gs_label *labels, size_t max);
+void gs_texts_check(const struct gs_store *store);
 
 /* parts.c */
 struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point);
@@ -169,6 +280,8 @@ struct parts *gs_parts_merge(
     struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind);
 void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor);
 void gs_parts_free(struct gs_store *store, struct parts *parts);
+/* Whether what is written of them is the same. */
+bool gs_parts_same(const struct parts *a, const struct parts *b);
 
 /* pebble.c */
 struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode);
@@ -187,33 +300,86 @@ bool gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret);
 void gs_pebble_check(const struct pebble *pebble);
 
-/* series.c */
+/* family.c */
 struct family *gs_family_find(const struct gs_store *store, struct gs_str name);
+struct family *gs_family_add(struct gs_store *store, struct gs_str name); /* NULL: no memory */
+void gs_family_remove(struct gs_store *store, struct family *family); /* that has no series */
+/* Make room, so that gs_family_link cannot fail. */
+GS_MUST_USE enum gs_status gs_family_reserve(struct gs_store *store, struct family *family);
+void gs_family_link(struct family *family, uint32_t number, struct series *series);
+void gs_family_unlink(struct gs_store *store, struct family *family, struct series *series);
+/* How many series it has. */
+static inline uint32_t gs_family_count(const struct family *family) {
+	return family->n - family->holes;
+}
 /* Whether all series of the family have one type, and which. */
 bool gs_family_type(const struct family *family, enum gs_expo_type *ret);
-struct series *gs_series_find(const struct gs_store *store, const struct batch_point *point);
-bool gs_series_is(const struct series *series, const struct batch_point *point);
-/* A new series without a value; its family is made if it is missing. GS_ELIMIT, GS_ENOMEM. */
-GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
-    enum gs_expo_type type, struct owner *owner, struct series **ret);
-void gs_series_remove(struct gs_store *store, struct series *series);
-void gs_series_retype(struct series *series, enum gs_expo_type type);
 /* What is written of the family is another. */
 static inline void gs_family_touch(struct gs_store *store, struct family *family) {
 	family->version = ++store->version;
 }
-/* Move the series to the end of the list of ${owner}. */
-void gs_series_own(struct series *series, struct owner *owner);
-bool gs_series_has_labels(const struct series *series, const struct gs_label *labels, size_t n);
-void gs_family_sort(struct family *family);
+void gs_family_set_help(
+    struct gs_store *store, struct family *family, struct gs_str help); /* without memory the old one stays */
+void gs_family_sort(struct gs_store *store, struct family *family);
 void gs_store_sort(struct gs_store *store);
-int gs_series_compare(const struct series *a, const struct series *b);
+int gs_series_compare(const struct gs_store *store, const struct series *a, const struct series *b);
+
+/* series.c */
+/* The series of the point in that family and target; NULL if there is none. */
+struct series *gs_series_find(
+    const struct gs_store *store, const struct family *family, uint32_t target, const struct batch_point *point);
+bool gs_series_is(
+    const struct gs_store *store, const struct series *series, uint32_t family, const struct batch_point *point);
+/* A new series without a value; its family is made if it is missing. GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
+    enum gs_expo_type type, uint32_t owner, struct series **ret);
+void gs_series_remove(struct gs_store *store, struct series *series);
+void gs_series_retype(struct gs_store *store, struct series *series, enum gs_expo_type type);
+/* Give it an extra if it has none. */
+GS_MUST_USE enum gs_status gs_series_need_extra(struct gs_store *store, struct series *series);
+void gs_series_drop_extra(struct gs_store *store, struct series *series); /* if there is nothing in it */
+/* Whether it has all the labels, in the form that gs_wanted_open gave them. */
+bool gs_series_has_labels(const struct gs_store *store, const struct series *series, const struct wanted *wanted);
+/* Whether a label quantile is among its own. */
+bool gs_series_names_quantile(const struct gs_store *store, const struct series *series);
+
+/* Labels to look for. */
+GS_MUST_USE enum gs_status gs_wanted_open(struct wanted *wanted, const struct gs_label *labels, size_t n);
+void gs_wanted_close(struct wanted *wanted);
+/* Whether a series of that target can have them all. */
+bool gs_wanted_target(const struct gs_store *store, const struct wanted *wanted, uint32_t target);
+/* Remove what was pushed, has all ${wanted} labels and pleases ${which} (NULL: all does); how many. Costs what the targets that can have the labels cost. */
+size_t gs_pushed_remove(struct gs_store *store, const struct wanted *wanted,
+    bool (*which)(struct gs_store *store, const struct series *series, void *ctx), void *ctx);
+
+/* owner.c */
+uint32_t gs_owner_new(struct gs_store *store, enum owner_kind kind); /* 0: no memory */
+void gs_owner_free(struct gs_store *store, uint32_t number); /* that has no series */
+void gs_owner_link(struct gs_store *store, uint32_t owner, uint32_t number, struct series *series);
+void gs_owner_unlink(struct gs_store *store, struct series *series);
+/* Move the series to the end of the list of ${owner}. */
+void gs_owner_take(struct gs_store *store, uint32_t owner, struct series *series);
+void gs_owner_clear(struct gs_store *store, uint32_t owner); /* remove all its series */
+/* The owner of what is pushed with that time to live. GS_ELIMIT when there are too many different ones. */
+GS_MUST_USE enum gs_status gs_owner_pushed(struct gs_store *store, int64_t ttl_ms, uint32_t *ret);
+/* Whether both are the same source: pushers are one, whatever the time to live. */
+bool gs_owner_same(const struct gs_store *store, uint32_t a, uint32_t b);
+/* The list of the target. */
+GS_MUST_USE enum gs_status gs_target_reserve(struct gs_store *store);
+void gs_target_link(struct gs_store *store, uint32_t number, struct series *series);
+void gs_target_unlink(struct gs_store *store, struct series *series);
+
+/* group.c: a group that is in no map yet; NULL: no memory. Freed with its series. */
+struct group *gs_group_new(struct gs_store *store, enum owner_kind kind, struct gs_str key);
+void gs_group_free(struct gs_store *store, struct group *group);
 
 /* apply.c: the one way of changing values. Prepare allocates and checks all, commit cannot fail, abort takes all back. */
-GS_MUST_USE enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, struct owner *owner,
+GS_MUST_USE enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, uint32_t owner,
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err);
-void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, struct owner *owner, int64_t time_ms,
+void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint32_t owner, int64_t time_ms,
     struct gs_store_result *result);
 void gs_apply_abort(struct gs_store *store);
+/* The series of the owner that the last apply did not renew leave. They stand first in its list: renewed ones moved to the end. */
+size_t gs_apply_remove_rest(struct gs_store *store, uint32_t owner);
 
 #endif

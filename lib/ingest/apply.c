@@ -31,7 +31,7 @@ static enum gs_status apply_logged(struct gs_ingest *ingest, struct entry *entry
 	if (entry->kind == ENTRY_PUSH)
 		status = gs_store_push(ingest->store, entry->batch, logged.time_ms, &result, err);
 	else
-		gs_store_delete(ingest->store, entry->labels, entry->nlabels, &result);
+		status = gs_store_delete(ingest->store, entry->labels, entry->nlabels, &result);
 	gs_ingest_store_release(ingest);
 	if (status == GS_OK)
 		count_result(&result, "push");

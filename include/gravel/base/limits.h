@@ -26,6 +26,8 @@
 /* Store. receiver.limits.series, receiver.limits.groups */
 #define GS_LIMIT_SERIES 20000000
 #define GS_LIMIT_GROUPS 1000000
+#define GS_LIMIT_TTLS                                                                                                  \
+	1024 /* different times to live of pushed series; fixed: each is a list that is looked at every second */
 /* Fixed by the grammar of pebbles (DESIGN 3.2). */
 #define GS_LIMIT_PEBBLE_SLICES 100
 #define GS_LIMIT_PEBBLE_WINDOW_MS (366LL * 86400 * 1000)

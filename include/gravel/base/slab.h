@@ -35,6 +35,12 @@ void *gs_slab_get(struct gs_slab *slab, size_t n);
 /** gs_slab_put(slab, p, n): Take back what was got with that ${n}; NULL is nothing. */
 void gs_slab_put(struct gs_slab *slab, void *p, size_t n);
 
+/** gs_slab_class(n): The class of ${n} bytes, at most GS_SLAB_MAX: below GS_SLAB_CLASSES. */
+unsigned gs_slab_class(size_t n);
+
+/** gs_slab_class_bytes(class): The largest ${n} of that class. */
+size_t gs_slab_class_bytes(unsigned class);
+
 /** gs_slab_resize(slab, p, old, n): Get ${n} bytes with what fits of the ${old} bytes of ${p} (may be NULL); NULL when out of memory, ${p} then stays. */
 void *gs_slab_resize(struct gs_slab *slab, void *p, size_t old, size_t n);
 

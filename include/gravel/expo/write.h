@@ -31,6 +31,8 @@ struct gs_expo_family {
 struct gs_expo_sample {
 	struct gs_str
 	    suffix; /* "_bucket", "_sum", ...; "_created" is written in OpenMetrics only, where the type has it */
+	struct gs_str ready
+	    [2]; /* labels that stand before all others, as they stand in the text: name="value",...; not checked, nor escaped */
 	const struct gs_label *labels;
 	size_t nlabels;
 	const struct gs_label *bound; /* NULL, or one more label, at the end */

@@ -27,6 +27,8 @@ struct gs_batch_options {
 	struct gs_mode mode; /* for samples that name no clearmode */
 	int64_t ttl_ms; /* series that this pushes leave so long after their last push; 0: as the store has it */
 	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
+	bool
+	    gateway; /* the dialect of the Pushgateway: clearmode is a label like others, a timestamp is refused, and what has no label instance gets an empty one */
 	bool lenient; /* a scrape: what a push would be refused for is dropped and counted instead, if it parses */
 };
 

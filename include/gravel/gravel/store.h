@@ -40,8 +40,8 @@ GS_MUST_USE enum gs_status gs_store_push(struct gs_store *store, const struct gs
     struct gs_store_result *ret, struct gs_error *err);
 
 /** gs_store_delete(store, labels, nlabels, ret):
- * Remove every pushed series that carries all ${labels} (no labels: every pushed series). */
-void gs_store_delete(
+ * Remove every pushed series that carries all ${labels}, at most GS_BATCH_LABELS_MAX (none: every pushed series). GS_ENOMEM: nothing was removed. */
+GS_MUST_USE enum gs_status gs_store_delete(
     struct gs_store *store, const struct gs_label *labels, size_t nlabels, struct gs_store_result *ret);
 
 /* The source of a scrape. Slices are copied. */

@@ -68,7 +68,7 @@ static void test_labels_are_exported(void **state) {
 	bench_open(&b, &aged);
 	assert_int_equal(scrape_at(&b, "1", T0, "a{job=\"own\",exported_job=\"old\"} 1\n"), GS_OK);
 	assert_exposition(
-	    &b, "# TYPE a untyped\na{exported_exported_job=\"own\",exported_job=\"old\",instance=\"1\",job=\"j\"} 1\n");
+	    &b, "# TYPE a untyped\na{instance=\"1\",job=\"j\",exported_exported_job=\"own\",exported_job=\"old\"} 1\n");
 	bench_close(&b);
 }
 

@@ -74,8 +74,8 @@ static void test_names_that_look_escaped(void **state) {
 	    "U__a_2e_b_sum 2\n"
 	    "U__a_2e_b_count 1\n"
 	    "# TYPE m untyped\n"
-	    "m{U__U____x__2e__y=\"1\"} 2\n"
 	    "m{U__x_2e_y=\"1\"} 1\n"
+	    "m{U__U____x__2e__y=\"1\"} 2\n"
 	    "m{x_y=\"1\"} 3\n");
 	bench_close(&b);
 }

@@ -190,9 +190,9 @@ static void test_delete(void **state) {
 	bench_open(&b, &plain);
 	assert_pushed(&b, "a{job=\"x\",instance=\"1\"} 1\na{job=\"x\",instance=\"2\"} 1\nb{job=\"y\"} 1\n");
 	assert_int_equal(scrape_at(&b, "1", T0, "c 1\n"), GS_OK);
-	gs_store_delete(b.store, labels, labels_of("instance=1", labels), &b.result);
+	assert_int_equal(gs_store_delete(b.store, labels, labels_of("instance=1", labels), &b.result), GS_OK);
 	assert_int_equal(b.result.series_gone, 1); /* scraped series are not deleted */
-	gs_store_delete(b.store, labels, labels_of("job=x", labels), &b.result);
+	assert_int_equal(gs_store_delete(b.store, labels, labels_of("job=x", labels), &b.result), GS_OK);
 	assert_int_equal(b.result.series_gone, 1);
 	assert_exposition(&b, "# TYPE b untyped\nb{job=\"y\"} 1\n# TYPE c untyped\nc{instance=\"1\",job=\"j\"} 1\n");
 	bench_close(&b);
