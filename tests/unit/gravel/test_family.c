@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gravel_test.h"
 #include "../../../lib/gravel/store_internal.h"
+#include "gravel_test.h"
 
 static const struct gs_store_options plain = {0};
 

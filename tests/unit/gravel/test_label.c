@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gravel_test.h"
 #include "../../../lib/gravel/label.h"
+#include "gravel_test.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

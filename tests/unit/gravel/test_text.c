@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../../../lib/gravel/store_internal.h"
 #include "gravel/base/hash.h"
 #include "gravel_test.h"
-#include "../../../lib/gravel/store_internal.h"
 
 #define MANY 20000
 

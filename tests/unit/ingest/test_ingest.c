@@ -103,8 +103,8 @@ static void test_scrape(void **state) {
 	header.labels = GS_STR("rack=\"r1\",say=\"a\\\"b\"");
 	send_part(ingest, header, "# TYPE x gauge\nx{job=\"inner\"} 5\n", 0);
 	assert_string_equal(family(ingest, "x"), "# TYPE x "
-						 "gauge\nx{exported_job=\"inner\",instance=\"a:1\",job=\"job\","
-						 "publisher=\"pub\",rack=\"r1\",say=\"a\\\"b\"} 5\n");
+						 "gauge\nx{instance=\"a:1\",job=\"job\",publisher=\"pub\","
+						 "exported_job=\"inner\",rack=\"r1\",say=\"a\\\"b\"} 5\n");
 	assert_non_null(strstr(
 	    family(ingest, "up"), "up{instance=\"a:1\",job=\"job\",publisher=\"pub\",rack=\"r1\",say=\"a\\\"b\"} 1\n"));
 	assert_non_null(strstr(family(ingest, "scrape_duration_seconds"), "} 0.0015\n"));
