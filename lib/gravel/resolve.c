@@ -360,18 +360,18 @@ static enum gs_status resolve_sample(
 	struct batch_point *point = point_of(batch, meaning->family, labels, n, &is_new);
 	if (point == NULL)
 		return GS_ENOMEM;
-	if (is_new) {
+	if (point->samples == 0) { /* what was dropped before says nothing about it */
 		point->mode = sample->mode;
 		point->line = sample->line;
 		point->has_timestamp = sample->has_timestamp;
 		point->timestamp_ms = sample->timestamp_ms;
 	}
-	status = fill(batch, point, sample, meaning->suffix, part, is_new, err);
-	if (status != GS_OK)
-		return status;
 	if (!same_mode(&point->mode, &sample->mode))
 		return gs_error_set(err, GS_EINVAL, sample->line, 1, "the parts of \"%.*s\" name different clearmodes",
 		    GS_FMT(meaning->family->name));
+	status = fill(batch, point, sample, meaning->suffix, part, is_new, err);
+	if (status != GS_OK)
+		return status;
 	point->samples++;
 	meaning->family->any_family_mode |= sample->mode.kind == GS_MODE_FAMILY;
 	return GS_OK;
