@@ -51,7 +51,7 @@ static void write_count(const struct view *view) {
 
 /* Which lines of a series: all of them, or in a family of several types those of one metric name at a time, because a name must stand
  * together. */
-enum pass { PASS_ALL, PASS_NAME, PASS_BUCKET, PASS_SUM, PASS_COUNT, PASSES };
+enum pass { PASS_ALL, PASS_NAME, PASS_BUCKET, PASS_SUM, PASS_COUNT, PASS_GSUM, PASS_GCOUNT, PASSES };
 
 static void write_pass(const struct view *view, enum pass pass) {
 	bool simple = gs_kind_of_type(view->type) == KIND_SIMPLE;
@@ -63,9 +63,10 @@ static void write_pass(const struct view *view, enum pass pass) {
 	}
 	if (pass == PASS_ALL || pass == bounds)
 		write_bounds(view);
-	if (pass == PASS_ALL || pass == PASS_SUM)
+	bool gauge = view->type == GS_TYPE_GAUGEHISTOGRAM;
+	if (pass == PASS_ALL || pass == (gauge ? PASS_GSUM : PASS_SUM))
 		write_sum(view);
-	if (pass == PASS_ALL || pass == PASS_COUNT)
+	if (pass == PASS_ALL || pass == (gauge ? PASS_GCOUNT : PASS_COUNT))
 		write_count(view);
 }
 

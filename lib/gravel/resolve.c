@@ -409,9 +409,25 @@ static enum gs_status finish_histogram(struct gs_batch *batch, struct batch_poin
 	return GS_OK;
 }
 
+/* Series of which every sample was dropped say nothing: a family of only those is one without samples. */
+static void remove_empty(struct gs_batch *batch, struct batch_family *family) {
+	struct batch_point **at = &family->first;
+	while (*at != NULL) {
+		if ((*at)->samples != 0) {
+			at = &(*at)->next;
+			continue;
+		}
+		*at = (*at)->next;
+		family->npoints--;
+		batch->stats.points--;
+	}
+}
+
 static enum gs_status finish_points(struct gs_batch *batch, struct gs_error *err) {
 	for (size_t i = 0; i < batch->norder; i++) {
-		const struct batch_family *family = batch->order[i];
+		struct batch_family *family = batch->order[i];
+		if (batch->stats.dropped != 0)
+			remove_empty(batch, family);
 		if (gs_kind_of_type(family->type) != KIND_HISTOGRAM)
 			continue;
 		for (struct batch_point *point = family->first; point != NULL; point = point->next) {
