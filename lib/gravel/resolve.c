@@ -316,10 +316,6 @@ static enum gs_status fill(struct gs_batch *batch, struct batch_point *point, co
 	return add_part(batch, point, sample, part, err);
 }
 
-static bool same_mode(const struct gs_mode *a, const struct gs_mode *b) {
-	return a->kind == b->kind && (a->kind != GS_MODE_PEBBLE || (a->agg == b->agg && a->window_ms == b->window_ms));
-}
-
 /* The label that tells the parts of a series apart. */
 static struct gs_str reserved_label(enum value_kind kind) {
 	switch (kind) {
@@ -366,7 +362,7 @@ static enum gs_status resolve_sample(
 		point->has_timestamp = sample->has_timestamp;
 		point->timestamp_ms = sample->timestamp_ms;
 	}
-	if (!same_mode(&point->mode, &sample->mode))
+	if (!gs_mode_same(&point->mode, &sample->mode))
 		return gs_error_set(err, GS_EINVAL, sample->line, 1, "the parts of \"%.*s\" name different clearmodes",
 		    GS_FMT(meaning->family->name));
 	status = fill(batch, point, sample, meaning->suffix, part, is_new, err);
