@@ -151,37 +151,31 @@ static struct gs_mode effective_mode(
 	if (!is_push(store, owner))
 		return (struct gs_mode){.kind = GS_MODE_REPLACE};
 	if (pebble != NULL && !change->fresh)
-		return (struct gs_mode){.kind = GS_MODE_PEBBLE, .agg = pebble->agg, .window_ms = pebble->window_ms};
+		return gs_pebble_mode(pebble);
 	return (struct gs_mode){.kind = default_mode(type)};
 }
 
-/* The slice and the parts of a value for a pebble. */
+/* Room for the value in the pebble, or in a new one. */
 static enum gs_status prepare_pebble(
     struct gs_store *store, struct change *change, const struct gs_mode *mode, int64_t time_ms, enum value_kind kind) {
 	struct pebble *pebble = gs_pebble_of(store, change->series);
+	const struct batch_point *point = change->point;
 	if (pebble == NULL || change->fresh || !gs_pebble_is(pebble, mode)) {
-		pebble = change->pebble = gs_pebble_new(store, mode);
+		pebble = change->pebble = gs_pebble_new(store, mode, kind);
 		if (pebble == NULL)
 			return GS_ENOMEM;
 	}
-	int64_t now_slice = gs_pebble_slice_of(pebble, time_ms);
-	change->slice = now_slice;
-	if (change->point->has_timestamp && change->point->timestamp_ms < time_ms)
-		change->skip = !gs_pebble_place(pebble, time_ms, change->point->timestamp_ms, &change->slice);
+	change->at_ms = time_ms;
+	if (point->has_timestamp && point->timestamp_ms < time_ms)
+		change->skip = !gs_pebble_place(pebble, time_ms, point->timestamp_ms, &change->at_ms);
 	if (change->skip && change->pebble == NULL)
 		return GS_OK;
-	enum gs_status status = gs_pebble_reserve(store, pebble, now_slice);
-	if (status != GS_OK || kind == KIND_SIMPLE)
-		return status;
-	const struct pebble_slice *slice = gs_pebble_find(pebble, change->slice);
-	struct parts *parts = gs_parts_of_point(store, change->point);
-	if (parts == NULL || slice == NULL) {
-		change->parts = parts;
-		return parts != NULL ? GS_OK : GS_ENOMEM;
-	}
-	change->parts = gs_parts_merge(store, slice->value.parts, parts, kind);
-	gs_parts_free(store, parts);
-	return change->parts != NULL ? GS_OK : GS_ENOMEM;
+	return gs_pebble_reserve(store, pebble, point, change->at_ms, time_ms);
+}
+
+/* Whether the new value depends on the stored one. */
+static bool combines(enum gs_mode_kind mode) {
+	return mode == GS_MODE_AGGREGATE || mode == GS_MODE_MIN || mode == GS_MODE_MAX;
 }
 
 static enum gs_status prepare_value(
@@ -200,7 +194,7 @@ static enum gs_status prepare_value(
 		return prepare_pebble(store, change, &mode, time_ms, kind);
 	const struct extra *extra = gs_extra_of(store, series);
 	change->fresh |= extra != NULL && extra->pebble != NULL; /* a pebble that is turned back starts anew */
-	if (mode.kind != GS_MODE_AGGREGATE && !change->fresh && point->has_timestamp && extra->has_timestamp &&
+	if (!combines(mode.kind) && !change->fresh && point->has_timestamp && extra->has_timestamp &&
 	    point->timestamp_ms < extra->timestamp_ms) {
 		change->skip = true;
 		return GS_OK;
@@ -210,9 +204,9 @@ static enum gs_status prepare_value(
 	change->parts = gs_parts_of_point(store, point);
 	if (change->parts == NULL)
 		return GS_ENOMEM;
-	if (mode.kind != GS_MODE_AGGREGATE || change->fresh)
+	if (!combines(mode.kind) || change->fresh)
 		return GS_OK;
-	struct parts *merged = gs_parts_merge(store, extra->parts, change->parts, kind);
+	struct parts *merged = gs_parts_merge(store, extra->parts, change->parts, kind, mode.kind);
 	gs_parts_free(store, change->parts);
 	change->parts = merged;
 	return merged != NULL ? GS_OK : GS_ENOMEM;
@@ -354,7 +348,7 @@ void gs_apply_abort(struct gs_store *store) {
 	gs_wanted_close(&store->scope);
 }
 
-static void commit_pebble(struct gs_store *store, struct change *change) {
+static void commit_pebble(struct gs_store *store, struct change *change, int64_t time_ms) {
 	struct extra *extra = gs_extra_of(store, change->series);
 	struct family *family = gs_family_of(store, change->series);
 	if (change->pebble != NULL) {
@@ -364,7 +358,7 @@ static void commit_pebble(struct gs_store *store, struct change *change) {
 	}
 	gs_parts_free(store, extra->parts);
 	extra->parts = NULL;
-	gs_pebble_add(store, extra->pebble, change->slice, change->point->value, change->parts);
+	gs_pebble_add(store, extra->pebble, change->point, change->at_ms, time_ms);
 	gs_family_touch(store, family);
 }
 
@@ -378,8 +372,8 @@ static void commit_plain(struct gs_store *store, struct change *change) {
 	struct family *family = gs_family_of(store, series);
 	double value = change->point->value;
 	bool same = series->has_value;
-	if (change->mode == GS_MODE_AGGREGATE && !change->fresh)
-		value += series->value;
+	if (combines(change->mode) && !change->fresh)
+		value = gs_combine(change->mode, series->value, value);
 	if (extra != NULL) {
 		same = same && extra->pebble == NULL && gs_parts_same(extra->parts, change->parts);
 		family->npebbles -= extra->pebble != NULL;
@@ -422,7 +416,7 @@ static void commit_change(
 	if (series->type != point->family->type && (point->family->typed || !is_push(store, owner)))
 		gs_series_retype(store, series, point->family->type);
 	if (change->mode == GS_MODE_PEBBLE)
-		commit_pebble(store, change);
+		commit_pebble(store, change, time_ms);
 	else
 		commit_plain(store, change);
 	if (!change->created && !same_owner)

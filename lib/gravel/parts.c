@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Histograms and summaries: bounds shared by many, and their arithmetic. */
-#include "store_internal.h"
-
 #include "gravel/base/mem.h"
+#include "store_internal.h"
 
 static size_t layout_size(uint32_t n, size_t key) {
 	return sizeof(struct layout) + n * (sizeof(double) + sizeof(struct gs_str)) + key;
@@ -12,11 +11,16 @@ static size_t parts_size(uint32_t n) {
 	return sizeof(struct parts) + n * sizeof(double);
 }
 
-static void layout_put(struct gs_store *store, struct layout *layout) {
+void gs_layout_put(struct gs_store *store, struct layout *layout) {
 	if (--layout->refs != 0)
 		return;
 	gs_map_remove(store->layouts, layout->key);
 	gs_store_release(store, layout, layout_size(layout->n, layout->key.n));
+}
+
+struct layout *gs_layout_ref(struct layout *layout) {
+	layout->refs++;
+	return layout;
 }
 
 /* One bound of a layout to be. */
@@ -56,13 +60,12 @@ static struct layout *layout_get(struct gs_store *store, const struct bound *bou
 	return layout;
 }
 
-static struct parts *parts_new(struct gs_store *store, const struct bound *bounds, uint32_t n) {
-	struct layout *layout = layout_get(store, bounds, n);
+struct parts *gs_parts_new(struct gs_store *store, struct layout *layout) {
 	if (layout == NULL)
 		return NULL;
-	struct parts *parts = gs_store_alloc(store, parts_size(n));
+	struct parts *parts = gs_store_alloc(store, parts_size(layout->n));
 	if (parts == NULL) {
-		layout_put(store, layout);
+		gs_layout_put(store, layout);
 		return NULL;
 	}
 	parts->layout = layout;
@@ -73,18 +76,41 @@ void gs_parts_free(struct gs_store *store, struct parts *parts) {
 	if (parts == NULL)
 		return;
 	uint32_t n = parts->layout->n;
-	layout_put(store, parts->layout);
+	gs_layout_put(store, parts->layout);
 	gs_store_release(store, parts, parts_size(n));
 }
 
-struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point) {
+struct layout *gs_layout_of_point(struct gs_store *store, const struct batch_point *point) {
 	struct bound *bounds = gs_alloc_array(point->nparts, sizeof(*bounds));
 	if (bounds == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < point->nparts; i++)
 		bounds[i] = (struct bound){.at = point->parts[i].at, .text = point->parts[i].text};
-	struct parts *parts = parts_new(store, bounds, point->nparts);
+	struct layout *layout = layout_get(store, bounds, point->nparts);
 	gs_free(bounds);
+	return layout;
+}
+
+struct layout *gs_layout_union(struct gs_store *store, const struct layout *a, const struct layout *b) {
+	struct bound *bounds = gs_alloc_array((size_t)a->n + b->n, sizeof(*bounds));
+	uint32_t i = 0, k = 0, n = 0;
+	if (bounds == NULL)
+		return NULL;
+	while (i < a->n || k < b->n) {
+		bool take_a = k == b->n || (i < a->n && a->at[i] <= b->at[k]);
+		bool take_b = i == a->n || (k < b->n && b->at[k] <= a->at[i]);
+		bounds[n++] = take_a ? (struct bound){.at = a->at[i], .text = a->text[i]}
+				     : (struct bound){.at = b->at[k], .text = b->text[k]};
+		i += take_a;
+		k += take_b;
+	}
+	struct layout *layout = layout_get(store, bounds, n);
+	gs_free(bounds);
+	return layout;
+}
+
+struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point) {
+	struct parts *parts = gs_parts_new(store, gs_layout_of_point(store, point));
 	if (parts == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < point->nparts; i++)
@@ -96,78 +122,47 @@ struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point
 	return parts;
 }
 
-/* The union of two lists of bounds, and for each where it stands in a and in b: the index of the largest bound at or below it
- * plus one, 0 if there is none. */
-struct join {
-	struct bound *bounds;
-	uint32_t *in_a;
-	uint32_t *in_b;
-	uint32_t n;
-};
-
-static void join_layouts(struct join *join, const struct layout *a, const struct layout *b) {
-	uint32_t i = 0, k = 0;
-	while (i < a->n || k < b->n) {
-		bool take_a = k == b->n || (i < a->n && a->at[i] <= b->at[k]);
-		bool take_b = i == a->n || (k < b->n && b->at[k] <= a->at[i]);
-		join->bounds[join->n] = take_a ? (struct bound){.at = a->at[i], .text = a->text[i]}
-					       : (struct bound){.at = b->at[k], .text = b->text[k]};
-		i += take_a;
-		k += take_b;
-		join->in_a[join->n] = i;
-		join->in_b[join->n] = k;
-		join->n++;
-	}
+/* Of a sum or count that not everybody has. */
+static double combine_some(enum gs_mode_kind mode, bool has_a, double a, bool has_b, double b) {
+	if (has_a && has_b)
+		return gs_combine(mode, a, b);
+	return has_a ? a : b;
 }
 
-static void fill_merged(
-    struct parts *merged, const struct join *join, const struct parts *a, const struct parts *b, enum value_kind kind) {
-	for (uint32_t i = 0; i < join->n; i++) {
-		uint32_t ia = join->in_a[i], ib = join->in_b[i];
-		double in_a = ia != 0 ? a->v[ia - 1] : 0;
-		double in_b = ib != 0 ? b->v[ib - 1] : 0;
-		if (kind == KIND_SUMMARY) /* a quantile does not add: the last pushed one stands */
-			merged->v[i] = ib != 0 && b->layout->at[ib - 1] == join->bounds[i].at ? in_b : in_a;
-		else
-			merged->v[i] = in_a + in_b;
+/* ${ia}, ${ib}: the index of the largest bound at or below this one plus one, 0 if there is none. */
+static double merge_bucket(
+    enum gs_mode_kind mode, const struct parts *a, uint32_t ia, const struct parts *b, uint32_t ib) {
+	return gs_combine(mode, ia != 0 ? a->v[ia - 1] : 0, ib != 0 ? b->v[ib - 1] : 0);
+}
+
+static double merge_quantile(
+    enum gs_mode_kind mode, double at, const struct parts *a, uint32_t ia, const struct parts *b, uint32_t ib) {
+	bool in_a = ia != 0 && a->layout->at[ia - 1] == at, in_b = ib != 0 && b->layout->at[ib - 1] == at;
+	if (in_a && in_b && mode != GS_MODE_AGGREGATE)
+		return gs_combine(mode, a->v[ia - 1], b->v[ib - 1]);
+	return in_b ? b->v[ib - 1] : a->v[ia - 1]; /* it does not add: the last pushed one stands */
+}
+
+struct parts *gs_parts_merge(struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind,
+    enum gs_mode_kind mode) {
+	struct parts *merged = gs_parts_new(store, gs_layout_union(store, a->layout, b->layout));
+	if (merged == NULL)
+		return NULL;
+	uint32_t ia = 0, ib = 0;
+	for (uint32_t i = 0; i < merged->layout->n; i++) {
+		double at = merged->layout->at[i];
+		while (ia < a->layout->n && a->layout->at[ia] <= at)
+			ia++;
+		while (ib < b->layout->n && b->layout->at[ib] <= at)
+			ib++;
+		merged->v[i] =
+		    kind == KIND_SUMMARY ? merge_quantile(mode, at, a, ia, b, ib) : merge_bucket(mode, a, ia, b, ib);
 	}
 	merged->has_sum = a->has_sum || b->has_sum;
 	merged->has_count = a->has_count || b->has_count;
-	merged->sum = a->sum + b->sum;
-	merged->count = a->count + b->count;
-}
-
-struct parts *gs_parts_merge(
-    struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind) {
-	static const struct layout no_layout = {0};
-	static const struct parts nothing = {0};
-	const struct layout *la = a != NULL ? a->layout : &no_layout;
-	uint32_t max = la->n + b->layout->n;
-	struct parts *merged = NULL;
-	struct join join = {
-	    .bounds = gs_alloc_array(max, sizeof(struct bound)),
-	    .in_a = gs_alloc_array(max, sizeof(uint32_t)),
-	    .in_b = gs_alloc_array(max, sizeof(uint32_t)),
-	};
-	if (join.bounds == NULL || join.in_a == NULL || join.in_b == NULL)
-		goto out;
-	join_layouts(&join, la, b->layout);
-	merged = parts_new(store, join.bounds, join.n);
-	if (merged != NULL)
-		fill_merged(merged, &join, a != NULL ? a : &nothing, b, kind);
-out:
-	gs_free(join.bounds);
-	gs_free(join.in_a);
-	gs_free(join.in_b);
+	merged->sum = combine_some(mode, a->has_sum, a->sum, b->has_sum, b->sum);
+	merged->count = combine_some(mode, a->has_count, a->count, b->has_count, b->count);
 	return merged;
-}
-
-void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor) {
-	/* A quantile is not a sum: it stands as it is. */
-	for (uint32_t i = 0; i < parts->layout->n && kind == KIND_HISTOGRAM; i++)
-		parts->v[i] *= factor;
-	parts->sum *= factor;
-	parts->count *= factor;
 }
 
 bool gs_parts_same(const struct parts *a, const struct parts *b) {

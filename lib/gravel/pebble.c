@@ -10,65 +10,140 @@ static int64_t floor_div(int64_t a, int64_t b) {
 	return q - (a % b < 0);
 }
 
-struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode) {
+struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode, enum value_kind kind) {
 	struct pebble *pebble = gs_store_alloc(store, sizeof(*pebble));
 	if (pebble == NULL)
 		return NULL;
-	pebble->agg = mode->agg;
+	pebble->rule = gs_rule_of(mode, kind);
 	pebble->window_ms = mode->window_ms;
 	pebble->width_ms = (mode->window_ms + GS_LIMIT_PEBBLE_SLICES - 1) / GS_LIMIT_PEBBLE_SLICES;
 	return pebble;
+}
+
+static bool is_simple(const struct pebble *pebble) {
+	return pebble->rule.kind == KIND_SIMPLE;
+}
+
+/* Slots of a slice: its index, and a cell or a tally. */
+static uint32_t stride(const struct pebble *pebble) {
+	return 1 + (is_simple(pebble) ? pebble->rule.width : 1);
+}
+
+static union slot *slice_at(const struct pebble *pebble, uint32_t i) {
+	return pebble->slices + (size_t)i * stride(pebble);
+}
+
+static int64_t index_at(const struct pebble *pebble, uint32_t i) {
+	return slice_at(pebble, i)[0].index;
+}
+
+static void free_content(struct gs_store *store, const struct pebble *pebble, union slot *content) {
+	if (is_simple(pebble))
+		gs_cell_free(store, content, pebble->rule.agg);
+	else
+		gs_tally_free(store, &pebble->rule, content->tally);
+}
+
+static void free_spare(struct gs_store *store, struct pebble *pebble) {
+	free_content(store, pebble, &pebble->spare);
+	pebble->spare = (union slot){0};
 }
 
 void gs_pebble_free(struct gs_store *store, struct pebble *pebble) {
 	if (pebble == NULL)
 		return;
 	for (uint32_t i = 0; i < pebble->n; i++)
-		gs_parts_free(store, pebble->slices[i].value.parts);
-	gs_store_release(store, pebble->slices, pebble->cap * sizeof(*pebble->slices));
+		free_content(store, pebble, slice_at(pebble, i) + 1);
+	free_spare(store, pebble);
+	gs_store_release(store, pebble->slices, pebble->cap * stride(pebble) * sizeof(union slot));
 	gs_store_release(store, pebble, sizeof(*pebble));
 }
 
-bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode) {
-	return pebble->agg == mode->agg && pebble->window_ms == mode->window_ms;
+struct gs_mode gs_pebble_mode(const struct pebble *pebble) {
+	return (struct gs_mode){
+	    .kind = GS_MODE_PEBBLE,
+	    .agg = pebble->rule.agg,
+	    .percent_milli = pebble->rule.percent_milli,
+	    .window_ms = pebble->window_ms,
+	};
 }
 
-int64_t gs_pebble_slice_of(const struct pebble *pebble, int64_t time_ms) {
+bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode) {
+	struct gs_mode own = gs_pebble_mode(pebble);
+	return gs_mode_same(&own, mode);
+}
+
+static int64_t slice_of(const struct pebble *pebble, int64_t time_ms) {
 	return floor_div(time_ms, pebble->width_ms);
 }
 
-/* The first slice inside the window when the newest is ${now_slice}. A window of 5 s has 100 slices of 50 ms, one of
- * 50 ms has 50 of 1 ms. */
-static int64_t window_start(const struct pebble *pebble, int64_t now_slice) {
-	return now_slice - (pebble->window_ms + pebble->width_ms - 1) / pebble->width_ms + 1;
+/* Slices in a window. One of 5 s has 100 of 50 ms, one of 50 ms has 50 of 1 ms. */
+static int64_t window_slices(const struct pebble *pebble) {
+	return (pebble->window_ms + pebble->width_ms - 1) / pebble->width_ms;
 }
 
-bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice) {
+/* The first slice inside the window when the newest is ${now_slice}. */
+static int64_t window_start(const struct pebble *pebble, int64_t now_slice) {
+	return now_slice - window_slices(pebble) + 1;
+}
+
+bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_at_ms) {
 	/* A time from outside may be any number: no arithmetic with it before it is known to be near. */
 	int64_t oldest = now_ms - 2 * pebble->window_ms - pebble->width_ms;
-	*ret_slice = gs_pebble_slice_of(pebble, at_ms > oldest ? at_ms : oldest);
-	return *ret_slice >= window_start(pebble, gs_pebble_slice_of(pebble, now_ms));
+	*ret_at_ms = at_ms > oldest ? at_ms : oldest;
+	return slice_of(pebble, *ret_at_ms) >= window_start(pebble, slice_of(pebble, now_ms));
 }
 
-/* Drop what has left the window, but for the newest slice. */
-static void prune(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
-	int64_t start = window_start(pebble, now_slice);
-	uint32_t gone = 0;
-	while (gone + 1 < pebble->n && pebble->slices[gone].index < start)
-		gs_parts_free(store, pebble->slices[gone++].value.parts);
-	if (gone == 0)
+/* Which slices are still of use: those in the window, the newest, and, if the clock of the log went back, those as far ahead as a
+ * window is long. */
+static void find_kept(const struct pebble *pebble, int64_t now_ms, uint32_t *ret_from, uint32_t *ret_to) {
+	int64_t now_slice = slice_of(pebble, now_ms), start = window_start(pebble, now_slice);
+	uint32_t from = 0, to = pebble->n;
+	while (to > 0 && index_at(pebble, to - 1) > now_slice + window_slices(pebble))
+		to--;
+	while (from + 1 < to && index_at(pebble, from) < start)
+		from++;
+	*ret_from = from;
+	*ret_to = to;
+}
+
+static void prune(struct gs_store *store, struct pebble *pebble, int64_t now_ms) {
+	uint32_t from, to;
+	find_kept(pebble, now_ms, &from, &to);
+	if (from == 0 && to == pebble->n)
 		return;
-	pebble->n -= gone;
-	memmove(pebble->slices, pebble->slices + gone, pebble->n * sizeof(*pebble->slices));
+	for (uint32_t i = 0; i < pebble->n; i++) {
+		if (i < from || i >= to)
+			free_content(store, pebble, slice_at(pebble, i) + 1);
+	}
+	pebble->n = to - from;
+	memmove(pebble->slices, slice_at(pebble, from), pebble->n * stride(pebble) * sizeof(union slot));
 }
 
-enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice) {
-	prune(store, pebble, now_slice);
-	if (pebble->n < pebble->cap)
+/* Where the slice is, or where it would stand. */
+static uint32_t place_of(const struct pebble *pebble, int64_t index) {
+	uint32_t i = pebble->n;
+	while (i > 0 && index_at(pebble, i - 1) >= index)
+		i--;
+	return i;
+}
+
+/* The cell or tally of a slice; NULL if it is not there. */
+static union slot *find(const struct pebble *pebble, int64_t index) {
+	uint32_t i = place_of(pebble, index);
+	return i < pebble->n && index_at(pebble, i) == index ? slice_at(pebble, i) + 1 : NULL;
+}
+
+static enum gs_status reserve_slice(struct gs_store *store, struct pebble *pebble, int64_t now_ms) {
+	uint32_t from, to;
+	find_kept(pebble, now_ms, &from, &to);
+	if (to - from < pebble->cap)
 		return GS_OK;
-	uint32_t cap = pebble->cap != 0 ? pebble->cap * 2 : 4;
-	struct pebble_slice *slices =
-	    gs_store_resize(store, pebble->slices, pebble->cap * sizeof(*slices), cap * sizeof(*slices));
+	uint32_t cap = pebble->cap != 0 ? pebble->cap * 2 : 2;
+	if (pebble->cap < GS_LIMIT_PEBBLE_SLICES + 1 && cap > GS_LIMIT_PEBBLE_SLICES + 1)
+		cap = GS_LIMIT_PEBBLE_SLICES + 1;
+	size_t size = stride(pebble) * sizeof(union slot);
+	union slot *slices = gs_store_resize(store, pebble->slices, pebble->cap * size, cap * size);
 	if (slices == NULL)
 		return GS_ENOMEM;
 	pebble->slices = slices;
@@ -76,83 +151,117 @@ enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, 
 	return GS_OK;
 }
 
-/* Index of the slice, or where it would stand. */
-static uint32_t place_of(const struct pebble *pebble, int64_t slice) {
-	uint32_t i = pebble->n;
-	while (i > 0 && pebble->slices[i - 1].index >= slice)
-		i--;
-	return i;
+enum gs_status gs_pebble_reserve(
+    struct gs_store *store, struct pebble *pebble, const struct batch_point *point, int64_t at_ms, int64_t now_ms) {
+	const struct rule *rule = &pebble->rule;
+	union slot *content = find(pebble, slice_of(pebble, at_ms));
+	free_spare(store, pebble); /* of a push that was refused */
+	if (content == NULL && reserve_slice(store, pebble, now_ms) != GS_OK)
+		return GS_ENOMEM;
+	if (is_simple(pebble))
+		return gs_cell_reserve(store, content != NULL ? content : &pebble->spare, rule->agg);
+	return gs_tally_reserve(store, rule, content != NULL ? content->tally : NULL, point, &pebble->spare.tally);
 }
 
-const struct pebble_slice *gs_pebble_find(const struct pebble *pebble, int64_t slice) {
-	uint32_t i = place_of(pebble, slice);
-	return i < pebble->n && pebble->slices[i].index == slice ? &pebble->slices[i] : NULL;
+/* A new slice. */
+static union slot *insert(struct pebble *pebble, int64_t index) {
+	uint32_t i = place_of(pebble, index);
+	assert(pebble->n < pebble->cap); /* gs_pebble_reserve */
+	union slot *slice = slice_at(pebble, i);
+	memmove(slice + stride(pebble), slice, (pebble->n - i) * stride(pebble) * sizeof(union slot));
+	pebble->n++;
+	slice[0].index = index;
+	if (is_simple(pebble))
+		gs_cell_clear(slice + 1, pebble->rule.agg);
+	else
+		slice[1].tally = NULL;
+	return slice + 1;
 }
 
-void gs_pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts) {
-	uint32_t i = place_of(pebble, slice);
-	if (i == pebble->n || pebble->slices[i].index != slice) {
-		assert(pebble->n < pebble->cap); /* gs_pebble_reserve */
-		memmove(pebble->slices + i + 1, pebble->slices + i, (pebble->n - i) * sizeof(*pebble->slices));
-		pebble->slices[i] = (struct pebble_slice){.index = slice};
-		pebble->n++;
-	}
-	pebble->slices[i].count++;
-	pebble->slices[i].value.simple += simple;
-	if (parts == NULL)
+static void use_spare(struct gs_store *store, struct pebble *pebble, union slot *content) {
+	if (is_simple(pebble)) {
+		if (pebble->spare.sketch == NULL)
+			return;
+	} else if (pebble->spare.tally == NULL) {
 		return;
-	gs_parts_free(store, pebble->slices[i].value.parts);
-	pebble->slices[i].value.parts = parts;
+	}
+	free_content(store, pebble, content);
+	*content = pebble->spare;
+	pebble->spare = (union slot){0};
 }
 
-/* Sum over [from, to) of the slices; with from == to the bounds of the newest and zeros. */
-static struct parts *sum_parts(
-    struct gs_store *store, const struct pebble *pebble, enum value_kind kind, uint32_t from, uint32_t to) {
-	struct parts *sum = NULL;
-	uint32_t first = from < to ? from : pebble->n - 1;
-	uint32_t end = from < to ? to : pebble->n;
-	for (uint32_t i = first; i < end; i++) {
-		struct parts *next = gs_parts_merge(store, sum, pebble->slices[i].value.parts, kind);
-		gs_parts_free(store, sum);
-		if (next == NULL)
-			return NULL;
-		sum = next;
-	}
-	if (from == to)
-		gs_parts_scale(sum, kind, 0);
-	return sum;
+void gs_pebble_add(
+    struct gs_store *store, struct pebble *pebble, const struct batch_point *point, int64_t at_ms, int64_t now_ms) {
+	int64_t index = slice_of(pebble, at_ms);
+	prune(store, pebble, now_ms);
+	union slot *content = find(pebble, index);
+	if (content == NULL)
+		content = insert(pebble, index);
+	use_spare(store, pebble, content);
+	if (is_simple(pebble))
+		gs_cell_add(content, pebble->rule.agg, point->value, at_ms);
+	else
+		gs_tally_add(&pebble->rule, content->tally, point, at_ms);
+}
+
+static bool read_simple(
+    struct gs_store *store, const struct pebble *pebble, uint32_t from, uint32_t to, struct value *ret) {
+	union slot sum[CELL_SLOTS_MAX];
+	enum gs_pebble_agg agg = pebble->rule.agg;
+	enum gs_status status = GS_OK;
+	gs_cell_clear(sum, agg);
+	for (uint32_t i = from; i < to && status == GS_OK; i++)
+		status = gs_cell_merge(store, sum, slice_at(pebble, i) + 1, agg);
+	if (status == GS_OK)
+		ret->simple = gs_cell_read(sum, &pebble->rule, agg);
+	gs_cell_free(store, sum, agg);
+	return status == GS_OK;
+}
+
+static bool read_parts(
+    struct gs_store *store, const struct pebble *pebble, uint32_t from, uint32_t to, struct value *ret) {
+	const struct rule *rule = &pebble->rule;
+	bool empty = from == to;
+	struct tally *sum = NULL;
+	enum gs_status status = GS_OK;
+	for (uint32_t i = from; i < to && status == GS_OK; i++)
+		status = gs_tally_merge(store, rule, &sum, slice_at(pebble, i)[1].tally);
+	if (status == GS_OK)
+		ret->parts = gs_tally_read(store, rule, empty ? slice_at(pebble, pebble->n - 1)[1].tally : sum, empty);
+	gs_tally_free(store, rule, sum);
+	return ret->parts != NULL;
 }
 
 bool gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret) {
-	int64_t now_slice = gs_pebble_slice_of(pebble, now_ms);
-	int64_t start = window_start(pebble, now_slice);
+	int64_t now_slice = slice_of(pebble, now_ms), start = window_start(pebble, now_slice);
 	uint32_t from = 0, to = pebble->n;
-	uint64_t count = 0;
-	double sum = 0;
-	while (from < to && pebble->slices[from].index < start)
+	assert(kind == pebble->rule.kind);
+	*ret = (struct value){0};
+	while (from < to && index_at(pebble, from) < start)
 		from++;
-	while (to > from && pebble->slices[to - 1].index > now_slice)
+	while (to > from && index_at(pebble, to - 1) > now_slice)
 		to--;
-	for (uint32_t i = from; i < to; i++) {
-		count += pebble->slices[i].count;
-		sum += pebble->slices[i].value.simple;
-	}
-	bool mean = pebble->agg == GS_PEBBLE_MEAN;
-	if (pebble->n == 0 || (mean && count == 0))
+	bool of_nothing = pebble->rule.agg == GS_PEBBLE_SUM || pebble->rule.agg == GS_PEBBLE_COUNT;
+	if (pebble->n == 0 || (from == to && !of_nothing))
 		return false;
-	*ret = (struct value){.simple = mean ? sum / (double)count : sum};
-	if (kind == KIND_SIMPLE)
-		return true;
-	ret->parts = sum_parts(store, pebble, kind, from, to);
-	if (ret->parts != NULL && mean)
-		gs_parts_scale(ret->parts, kind, 1 / (double)count);
-	return ret->parts != NULL;
+	return is_simple(pebble) ? read_simple(store, pebble, from, to, ret) : read_parts(store, pebble, from, to, ret);
+}
+
+static void check_content(const struct pebble *pebble, const union slot *content) {
+	if (is_simple(pebble)) {
+		if (pebble->rule.agg == GS_PEBBLE_PERCENTILE)
+			gs_sketch_check(content->sketch);
+		return;
+	}
+	assert(content->tally != NULL && content->tally->layout->refs > 0);
 }
 
 void gs_pebble_check(const struct pebble *pebble) {
 	assert(pebble->width_ms > 0 && pebble->n <= pebble->cap);
 	assert(pebble->n >= 1 && pebble->n <= 2 * GS_LIMIT_PEBBLE_SLICES + 1);
-	for (uint32_t i = 1; i < pebble->n; i++)
-		assert(pebble->slices[i - 1].index < pebble->slices[i].index);
+	for (uint32_t i = 0; i < pebble->n; i++) {
+		assert(i == 0 || index_at(pebble, i - 1) < index_at(pebble, i));
+		check_content(pebble, slice_at(pebble, i) + 1);
+	}
 }

@@ -2,10 +2,10 @@
 #ifndef GRAVEL_LIB_STORE_INTERNAL_H
 #define GRAVEL_LIB_STORE_INTERNAL_H
 
-#include "batch_internal.h"
 #include "gravel/base/pool.h"
 #include "gravel/base/slab.h"
 #include "gravel/gravel/store.h"
+#include "value_internal.h"
 
 /* docs/STORE.md tells the whole of it. Series, families, owners and texts have numbers; 0 is none. */
 
@@ -22,47 +22,6 @@ struct text {
 	uint32_t position; /* in store->targets, if count is not 0 */
 	bool odd; /* has a name that is written otherwise for readers of classic names */
 	char p[];
-};
-
-/* The bounds (le, quantile) that histograms of one make share, with their texts as written; sorted. */
-struct layout {
-	struct gs_str key; /* the texts, each ended by 0xff; stands behind the arrays */
-	uint32_t refs;
-	uint32_t n;
-	double *at;
-	struct gs_str *text;
-};
-
-/* The value of a histogram or summary; a simple value has none. Immutable but for its freeing: a change makes a new one. */
-struct parts {
-	struct layout *layout;
-	double sum;
-	double count;
-	bool has_sum;
-	bool has_count;
-	double v[]; /* layout->n */
-};
-
-struct value {
-	double simple;
-	struct parts *parts;
-};
-
-/* A ring of time slices, sorted by index = floor(time / width). The newest is kept even when it left the window: it knows the
- * bounds of an empty histogram. */
-struct pebble_slice {
-	int64_t index;
-	uint64_t count; /* pushes in it */
-	struct value value;
-};
-
-struct pebble {
-	enum gs_pebble_agg agg;
-	int64_t window_ms;
-	int64_t width_ms;
-	uint32_t n;
-	uint32_t cap;
-	struct pebble_slice *slices;
 };
 
 enum owner_kind {
@@ -140,13 +99,13 @@ struct family {
 struct change {
 	struct series *series;
 	const struct batch_point *point;
-	struct parts *parts; /* new parts of the value, or of the slice */
+	struct parts *parts; /* new parts of the value */
 	struct pebble *pebble; /* a new pebble */
 	enum gs_mode_kind mode;
 	bool created;
 	bool skip; /* older than what is stored, or too late for the window */
 	bool fresh; /* what is stored does not count */
-	int64_t slice;
+	int64_t at_ms; /* of a value for a pebble */
 };
 
 /* Labels to look for, as they would stand in a text; an empty value means that there is no such label. Zeroed: closed. */
@@ -167,7 +126,7 @@ struct wanted {
  * 4. A series has parts exactly if its type has and it is no pebble; layouts and texts have as many refs as users.
  * 5. An extra has something in it.
  * 6. Between calls no series is without a value.
- * 7. Slices of a pebble are in strictly rising order, at most GS_LIMIT_PEBBLE_SLICES + 1.
+ * 7. Slices of a pebble are in strictly rising order, at most 2 * GS_LIMIT_PEBBLE_SLICES + 1, and none is empty.
  * 8. store->targets holds every text that is the target of a series once.
  */
 struct gs_store {
@@ -272,33 +231,6 @@ void gs_text_put(struct gs_store *store, uint32_t number); /* one less */
 /* The labels of both texts of the series as they are meant, in store->scratch until the next call; at most max. */
 size_t gs_text_labels(struct gs_store *store, const struct series *series, struct gs_label *labels, size_t max);
 void gs_texts_check(const struct gs_store *store);
-
-/* parts.c */
-struct parts *gs_parts_of_point(struct gs_store *store, const struct batch_point *point);
-/* a + b by the union of their bounds (DESIGN 3.1); for a summary the quantiles of b win. ${a} may be NULL. */
-struct parts *gs_parts_merge(
-    struct gs_store *store, const struct parts *a, const struct parts *b, enum value_kind kind);
-void gs_parts_scale(struct parts *parts, enum value_kind kind, double factor);
-void gs_parts_free(struct gs_store *store, struct parts *parts);
-/* Whether what is written of them is the same. */
-bool gs_parts_same(const struct parts *a, const struct parts *b);
-
-/* pebble.c */
-struct pebble *gs_pebble_new(struct gs_store *store, const struct gs_mode *mode);
-void gs_pebble_free(struct gs_store *store, struct pebble *pebble);
-bool gs_pebble_is(const struct pebble *pebble, const struct gs_mode *mode);
-int64_t gs_pebble_slice_of(const struct pebble *pebble, int64_t time_ms);
-/* The slice of a value from ${at_ms}, before now; false when that has left the window. */
-bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms, int64_t *ret_slice);
-/* Make room, so that gs_pebble_add cannot fail. */
-GS_MUST_USE enum gs_status gs_pebble_reserve(struct gs_store *store, struct pebble *pebble, int64_t now_slice);
-const struct pebble_slice *gs_pebble_find(const struct pebble *pebble, int64_t slice);
-/* Add to a slice; ${parts} (moved) replace those of the slice. */
-void gs_pebble_add(struct gs_store *store, struct pebble *pebble, int64_t slice, double simple, struct parts *parts);
-/* The value at ${now_ms}; false: nothing to expose, or no memory. *ret->parts is new and the caller's. */
-bool gs_pebble_read(
-    struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret);
-void gs_pebble_check(const struct pebble *pebble);
 
 /* family.c */
 struct family *gs_family_find(const struct gs_store *store, struct gs_str name);
