@@ -94,14 +94,14 @@ bool gs_pebble_place(const struct pebble *pebble, int64_t now_ms, int64_t at_ms,
 	return slice_of(pebble, *ret_at_ms) >= window_start(pebble, slice_of(pebble, now_ms));
 }
 
-/* Which slices are still of use: those in the window, the newest, and, if the clock of the log went back, those as far ahead as a
- * window is long. */
+/* Which slices are still of use beside one that comes: those in the window and, if the clock of the log went back, those as far ahead
+ * as a window is long. */
 static void find_kept(const struct pebble *pebble, int64_t now_ms, uint32_t *ret_from, uint32_t *ret_to) {
 	int64_t now_slice = slice_of(pebble, now_ms), start = window_start(pebble, now_slice);
 	uint32_t from = 0, to = pebble->n;
 	while (to > 0 && index_at(pebble, to - 1) > now_slice + window_slices(pebble))
 		to--;
-	while (from + 1 < to && index_at(pebble, from) < start)
+	while (from < to && index_at(pebble, from) < start)
 		from++;
 	*ret_from = from;
 	*ret_to = to;

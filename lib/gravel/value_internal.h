@@ -59,7 +59,7 @@ struct rule {
 	uint32_t width; /* slots of a cell */
 };
 
-/* A ring of time slices, sorted by index = floor(time / width). The newest is kept even when it left the window: it knows the
+/* A ring of time slices, sorted by index = floor(time / width). What has left the window goes with the next push: until then it knows the
  * bounds of an empty histogram. */
 struct pebble {
 	struct rule rule;

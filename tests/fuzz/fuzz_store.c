@@ -2,14 +2,16 @@
 /*
  * No push and no scrape can break the exposition: whatever a sequence of them is, what the store serves parses, holds no series
  * twice and no family in two places, and every invariant holds. A 0xff byte in the input separates the messages; the first byte of each says
- * what it is.
+ * what it is. As long as nothing was scraped, histograms are cumulative as well, whatever the clearmodes.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gravel/base/arena.h"
 #include "gravel/base/map.h"
+#include "gravel/base/num.h"
 #include "gravel/gravel/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +23,13 @@ struct bench {
 	struct gs_expo_parser *parser;
 	struct gs_batch *batch;
 	int64_t now;
+	bool scraped; /* something was: a target's histogram is served as the target wrote it */
 };
+
+/* The clearmode of a whole push, by five bits of its first byte; none where the lower two are 0. */
+static const char *const modes[32] = {"", "aggregate", "replace", "family", "", "min", "max", "sum1m", "", "mean1m",
+    "min1m", "max1m", "", "count1m", "last1m", "median1m", "", "stddev1m", "p99:1m", "p0:1m", "", "p100:1m", "p99.9:5m",
+    "sum:1ms", "", "mean:1y", "median2m", "stddev:50ms", "", "last:150ms", "p1:1m", "max10m"};
 
 static void demand(bool condition, const char *what) {
 	if (condition)
@@ -43,6 +51,10 @@ static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
 	};
 	struct gs_scrape_info info = {
 	    .key = {.job = kind & 16 ? GS_STR("a") : GS_STR("b")}, .time_ms = b->now, .interval_ms = 1000};
+	struct gs_str mode = gs_str_of(modes[kind >> 3]);
+	if (!scrape && mode.n != 0)
+		demand(gs_mode_parse(mode, &options.mode, NULL) == GS_OK, "a clearmode must be known");
+	b->scraped |= scrape;
 	gs_batch_begin(b->batch, &options);
 	if (gs_batch_read(b->batch, b->parser, NULL, body, NULL) != GS_OK)
 		return;
@@ -53,6 +65,27 @@ static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
 	b->now += 1 + (kind >> 5) * 20000;
 }
 
+/* Where in a histogram the reader is. */
+struct buckets {
+	bool inside; /* a family of that type */
+	double at;
+	double count;
+};
+
+/* A bucket with a higher bound than the one before is of the same histogram, because each ends with +Inf. */
+static void read_bucket(struct buckets *last, const struct gs_expo_event *event) {
+	double at = 0;
+	if (!last->inside || !gs_str_ends(event->name, GS_STR("_bucket")))
+		return;
+	for (size_t i = 0; i < event->nlabels; i++) {
+		if (gs_str_eq(event->labels[i].name, GS_STR("le")))
+			demand(gs_num_parse_double(event->labels[i].value, &at) == GS_OK, "a bound that is no number");
+	}
+	demand(!(at > last->at) || event->value >= last->count, "a histogram that is not cumulative");
+	last->at = at;
+	last->count = event->value;
+}
+
 /* Read what is served: every series once, every name in one run of lines. */
 static void read_back(struct bench *b, struct gs_str text) {
 	struct gs_expo_event event = {0};
@@ -60,11 +93,16 @@ static void read_back(struct bench *b, struct gs_str text) {
 	struct gs_arena *arena = gs_arena_new(SIZE_MAX / 2);
 	struct gs_map *series = gs_map_new(SIZE_MAX), *names = gs_map_new(SIZE_MAX);
 	struct gs_str last = {0};
+	struct buckets buckets = {.at = INFINITY};
 	demand(arena != NULL && series != NULL && names != NULL, "memory");
 	gs_expo_begin_text(b->parser, text);
 	while (gs_expo_next(b->parser, &event, &err) == GS_OK && event.kind != GS_EXPO_END) {
+		if (event.kind == GS_EXPO_TYPE)
+			buckets = (struct buckets){.inside = event.type == GS_TYPE_HISTOGRAM, .at = INFINITY};
 		if (event.kind != GS_EXPO_SAMPLE)
 			continue;
+		if (!b->scraped)
+			read_bucket(&buckets, &event);
 		demand(gs_map_get(series, event.series) == NULL, "a series twice");
 		demand(gs_map_put(series, event.series, arena) == GS_OK, "memory");
 		if (gs_str_eq(event.name, last))

@@ -124,6 +124,120 @@ static void test_histogram(void **state) {
 	bench_close(&b);
 }
 
+/* Each aggregation over what is in the window, as values leave it one by one. */
+static void test_every_aggregation_expires(void **state) {
+	(void)state;
+	static const struct {
+		const char *mode;
+		const char *shown[4]; /* of 4, 1, 7; of 1, 7; of 7; of nothing */
+	} rows[] = {
+	    {"sum:100s", {"12", "8", "7", "0"}},
+	    {"mean:100s", {"4", "4", "7", NULL}},
+	    {"min:100s", {"1", "1", "7", NULL}},
+	    {"max:100s", {"7", "7", "7", NULL}},
+	    {"count:100s", {"3", "2", "1", "0"}},
+	    {"last:100s", {"7", "7", "7", NULL}},
+	    {"median:100s", {"4", "1", "7", NULL}},
+	    {"stddev:100s", {"2.449489742783178", "3", "0", NULL}},
+	    {"p33.333:100s", {"1", "1", "7", NULL}},
+	    {"p33.334:100s", {"4", "1", "7", NULL}}, /* of 3, the second begins above a third */
+	    {"p100:100s", {"7", "7", "7", NULL}},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bench b;
+		char text[200];
+		bench_open(&b, &plain);
+		for (int k = 0; k < 3; k++) {
+			snprintf(text, sizeof(text), "# TYPE p gauge\np{clearmode=\"%s\"} %d\n", rows[i].mode,
+			    "417"[k] - '0');
+			b.now = T0 + k * 30000;
+			assert_pushed(&b, text);
+		}
+		for (int k = 0; k < 4; k++) {
+			b.now = T0 + (k == 0 ? 99999 : 70000 + k * 30000);
+			text[0] = '\0';
+			if (rows[i].shown[k] != NULL)
+				snprintf(text, sizeof(text), "# TYPE p gauge\np %s\n", rows[i].shown[k]);
+			assert_exposition(&b, text);
+		}
+		bench_close(&b);
+	}
+}
+
+/* The time of the sample, not that of its push, says which is the last one. */
+static void test_last_by_timestamp(void **state) {
+	(void)state;
+	struct bench b;
+	char body[100];
+	bench_open(&b, &plain);
+	snprintf(body, sizeof(body), "p{clearmode=\"last100s\"} 1 %lld\n", (long long)T0 - 10);
+	assert_pushed(&b, body);
+	snprintf(body, sizeof(body), "p{clearmode=\"last100s\"} 2 %lld\n", (long long)T0 - 20);
+	assert_pushed(&b, body);
+	assert_exposition(&b, "# TYPE p untyped\np 1\n");
+	snprintf(body, sizeof(body), "p{clearmode=\"last100s\"} 3 %lld\n", (long long)T0 - 50000);
+	assert_pushed(&b, body);
+	assert_exposition(&b, "# TYPE p untyped\np 1\n");
+	assert_pushed(&b, "p 4\n");
+	assert_exposition(&b, "# TYPE p untyped\np 4\n");
+	bench_close(&b);
+}
+
+/* A clock that goes back: what is ahead is not read before its time comes, and of what is far ahead nothing is kept. */
+static void test_time_goes_back(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &plain);
+	assert_pushed(&b, "p{clearmode=\"sum100s\"} 1\n");
+	b.now = T0 - 50000;
+	assert_pushed(&b, "p 10\n");
+	assert_exposition(&b, "# TYPE p untyped\np 10\n");
+	b.now = T0;
+	assert_exposition(&b, "# TYPE p untyped\np 11\n");
+	b.now = T0 - 1000000;
+	assert_pushed(&b, "p 100\n");
+	b.now = T0;
+	assert_exposition(&b, "# TYPE p untyped\np 0\n");
+	bench_close(&b);
+	bench_open(&b, &plain);
+	for (int i = 0; i < 2000; i++) { /* gs_pebble_check counts the slices */
+		b.now = T0 - i * 7000;
+		assert_pushed(&b, "p{clearmode=\"sum100s\"} 1\n");
+	}
+	bench_close(&b);
+}
+
+static size_t bytes_of(const char *mode, int npushes) {
+	struct bench b;
+	char body[100];
+	bench_open(&b, &plain);
+	assert_pushed(&b, "p 1\n");
+	size_t before = gs_store_stats(b.store).bytes;
+	snprintf(body, sizeof(body), "p{clearmode=\"%s\"} 1\n", mode);
+	for (int i = 0; i < npushes; i++) {
+		assert_pushed(&b, body);
+		b.now += 1000;
+	}
+	size_t bytes = gs_store_stats(b.store).bytes - before;
+	bench_close(&b);
+	return bytes;
+}
+
+/* A slice is its index and what the aggregation needs; a full window has 100 of them, whatever is pushed. */
+static void test_memory(void **state) {
+	(void)state;
+	static const struct {
+		const char *mode;
+		size_t slice;
+	} rows[] = {{"sum:100s", 16}, {"min:100s", 16}, {"max:100s", 16}, {"count:100s", 16}, {"mean:100s", 24},
+	    {"last:100s", 24}, {"stddev:100s", 32}, {"p99:100s", 16 + 24 + 16}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t full = bytes_of(rows[i].mode, 100);
+		assert_in_range(full, 100 * rows[i].slice, 101 * rows[i].slice + 100);
+		assert_int_equal(bytes_of(rows[i].mode, 1000), full);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sum_expires_without_traffic),
@@ -133,6 +247,10 @@ int main(void) {
 	    cmocka_unit_test(test_timestamps_place_values),
 	    cmocka_unit_test(test_extreme_timestamps),
 	    cmocka_unit_test(test_histogram),
+	    cmocka_unit_test(test_every_aggregation_expires),
+	    cmocka_unit_test(test_last_by_timestamp),
+	    cmocka_unit_test(test_time_goes_back),
+	    cmocka_unit_test(test_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

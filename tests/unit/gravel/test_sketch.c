@@ -206,6 +206,21 @@ static void test_exact_where_a_bucket_has_one_number(void **state) {
 	gs_sketch_free(store, sketch);
 }
 
+/* The middle of a bucket is no answer where all numbers are on one side of it. */
+static void test_between_smallest_and_largest(void **state) {
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		struct gs_sketch *sketch = NULL;
+		double a = 1 + i / 1000.0, b = nextafter(a, 3), c = nextafter(b, 3);
+		add(&sketch, a);
+		add(&sketch, b);
+		add(&sketch, c);
+		double middle = gs_sketch_quantile(sketch, 50000);
+		assert_true(middle >= a && middle <= c);
+		gs_sketch_free(store, sketch);
+	}
+}
+
 static void test_ranks(void **state) {
 	(void)state;
 	struct gs_sketch *sketch = NULL;
@@ -334,6 +349,7 @@ int main(void) {
 	    cmocka_unit_test(test_every_magnitude),
 	    cmocka_unit_test(test_merge_is_single),
 	    cmocka_unit_test(test_exact_where_a_bucket_has_one_number),
+	    cmocka_unit_test(test_between_smallest_and_largest),
 	    cmocka_unit_test(test_ranks),
 	    cmocka_unit_test(test_special_numbers),
 	    cmocka_unit_test(test_bounded),
