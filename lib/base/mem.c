@@ -8,7 +8,7 @@
 static _Atomic int64_t fail_after = -1;
 static _Atomic int failed;
 
-static int must_fail(void) {
+int gs_mem_denied(void) {
 	if (atomic_load_explicit(&fail_after, memory_order_relaxed) < 0)
 		return 0;
 	if (atomic_fetch_sub(&fail_after, 1) != 0)
@@ -23,14 +23,14 @@ void *gs_alloc(size_t n) {
 
 void *gs_alloc_array(size_t count, size_t size) {
 	size_t n;
-	if (__builtin_mul_overflow(count, size, &n) || must_fail())
+	if (__builtin_mul_overflow(count, size, &n) || gs_mem_denied())
 		return NULL;
 	return calloc(count != 0 ? count : 1, size != 0 ? size : 1);
 }
 
 void *gs_realloc_array(void *p, size_t count, size_t size) {
 	size_t n;
-	if (__builtin_mul_overflow(count, size, &n) || must_fail())
+	if (__builtin_mul_overflow(count, size, &n) || gs_mem_denied())
 		return NULL;
 	return realloc(p, n != 0 ? n : 1);
 }

@@ -47,6 +47,8 @@ static enum gs_status add_block(struct gs_pool *pool) {
 
 uint32_t gs_pool_get(struct gs_pool *pool) {
 	uint32_t number = pool->free;
+	if (gs_mem_denied())
+		return 0;
 	if (number != 0) {
 		pool->free = read_link(pool, number);
 	} else {

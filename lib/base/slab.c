@@ -68,6 +68,8 @@ void *gs_slab_get(struct gs_slab *slab, size_t n) {
 	}
 	unsigned class = gs_slab_class(n);
 	size_t size = gs_slab_class_bytes(class);
+	if (gs_mem_denied())
+		return NULL;
 	void *p = slab->free[class];
 	if (p == NULL)
 		p = cut(slab, class, size);

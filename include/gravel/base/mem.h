@@ -31,6 +31,9 @@ char *gs_strdup(struct gs_str s) __attribute__((malloc));
 /** gs_free(p): Free ${p}; NULL is nothing. */
 void gs_free(void *p);
 
+/** gs_mem_denied(): Whether a test wants the allocation that is about to happen to fail: for allocators that cut memory which they have already. */
+int gs_mem_denied(void);
+
 /** gs_mem_fail_after(n):
  * For tests: let the next ${n} allocations of the process succeed and the one after them fail, once. A negative
  * ${n} switches that off. */
