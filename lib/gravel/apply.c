@@ -105,9 +105,8 @@ static enum gs_status name_conflict(
  * The type that the points of ${family} get. A push must agree with what is stored (an untyped one takes the stored type, a typed one
  * gives its type to what was untyped); scrapes may disagree, the family is then served as untyped (DESIGN 3.3).
  */
-static enum gs_status agree_type(const struct gs_store *store, const struct batch_family *family, uint32_t owner,
-    enum gs_expo_type *ret, struct gs_error *err) {
-	const struct family *stored = gs_family_find(store, family->name);
+static enum gs_status agree_type(const struct gs_store *store, const struct batch_family *family,
+    const struct family *stored, uint32_t owner, enum gs_expo_type *ret, struct gs_error *err) {
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
 	*ret = family->type;
 	if (stored == NULL)
@@ -214,7 +213,7 @@ static enum gs_status prepare_value(
 
 /* What the points of a family have in common while they are prepared. */
 struct run {
-	const struct family *family; /* NULL: it is not stored yet */
+	struct family *family; /* NULL: it is not stored yet */
 	struct gs_str target; /* the last one that was looked for */
 	uint32_t number; /* its text; 0: there is none */
 	enum gs_expo_type type;
@@ -273,8 +272,8 @@ static bool is_empty(const struct batch_point *point) {
 
 /* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
  * of that name are written alike. */
-static bool quantile_clash(const struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
-	const struct family *family = gs_family_find(store, point->family->name);
+static bool quantile_clash(const struct gs_store *store, const struct family *family, const struct batch_point *point,
+    enum gs_expo_type type) {
 	enum gs_expo_type stored;
 	if (family == NULL || (gs_family_type(family, &stored) && stored == type))
 		return false;
@@ -288,28 +287,53 @@ static bool quantile_clash(const struct gs_store *store, const struct batch_poin
 	return false;
 }
 
+/* Most scrapes bring what the one before brought. */
+static struct family *find_family(const struct gs_store *store, struct gs_str name) {
+	if (store->expected != 0) {
+		struct family *family = gs_family_of(store, gs_series_at(store, store->expected));
+		if (gs_str_eq(family->name, name))
+			return family;
+	}
+	return gs_family_find(store, name);
+}
+
+/* *ret_family is the family in the store, if it is there now. */
 static enum gs_status prepare_family(struct gs_store *store, const struct batch_family *family, uint32_t owner,
-    int64_t time_ms, struct gs_store_result *result, struct gs_error *err) {
-	struct run run = {.family = gs_family_find(store, family->name), .type = family->type};
+    int64_t time_ms, struct family **ret_family, struct gs_store_result *result, struct gs_error *err) {
+	struct run run = {.family = find_family(store, family->name), .type = family->type};
 	bool strict = is_strict(store, owner);
-	enum gs_status status = agree_type(store, family, owner, &run.type, err);
+	enum gs_status status = agree_type(store, family, run.family, owner, &run.type, err);
 	if (status == GS_ECONFLICT && !strict) {
 		for (const struct batch_point *point = family->first; point != NULL; point = point->next)
 			result->dropped_conflict += point->samples;
+		*ret_family = run.family;
 		return GS_OK;
 	}
 	for (const struct batch_point *point = family->first; point != NULL && status == GS_OK; point = point->next) {
 		if (is_empty(point))
 			continue;
-		if (!strict && quantile_clash(store, point, run.type))
+		if (!strict && quantile_clash(store, run.family, point, run.type))
 			result->dropped_conflict += point->samples;
 		else
 			status = prepare_point(store, &run, point, owner, time_ms, err);
 	}
+	*ret_family = run.family;
 	if (status == GS_ELIMIT)
 		return gs_error_set(
 		    err, status, family->first->line, 1, "the store is full: it holds %zu series", store->nseries);
 	return status;
+}
+
+static enum gs_status reserve_families(struct gs_store *store, size_t n) {
+	if (n <= store->cap_applied)
+		return GS_OK;
+	struct family **applied = gs_store_resize(
+	    store, store->applied, store->cap_applied * sizeof(struct family *), 2 * n * sizeof(struct family *));
+	if (applied == NULL)
+		return GS_ENOMEM;
+	store->applied = applied;
+	store->cap_applied = 2 * n;
+	return GS_OK;
 }
 
 enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, uint32_t owner, int64_t time_ms,
@@ -317,14 +341,17 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
 	store->nchanges = 0;
 	store->round++;
 	store->expected = is_push(store, owner) ? 0 : gs_owner_at(store, owner)->first;
+	if (reserve_families(store, batch->norder) != GS_OK)
+		return GS_ENOMEM;
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *family = batch->order[i];
+		store->applied[i] = NULL;
 		if (family->first == NULL)
 			continue; /* a family without samples changes nothing */
 		if (family->any_family_mode && store->scope.text.p == NULL &&
 		    gs_wanted_open(&store->scope, batch->options.labels, batch->options.nlabels) != GS_OK)
 			return GS_ENOMEM;
-		enum gs_status status = prepare_family(store, family, owner, time_ms, result, err);
+		enum gs_status status = prepare_family(store, family, owner, time_ms, &store->applied[i], result, err);
 		if (status != GS_OK)
 			return status;
 	}
@@ -482,7 +509,7 @@ void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint3
 	store->nchanges = 0;
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *pushed = batch->order[i];
-		struct family *family = pushed->first != NULL ? gs_family_find(store, pushed->name) : NULL;
+		struct family *family = store->applied[i];
 		if (family == NULL)
 			continue;
 		family->round = store->round;

@@ -74,8 +74,12 @@ struct batch_point {
 /* A sample line as parsed; its family is not known before every TYPE line was seen. */
 struct raw_sample {
 	struct gs_str name;
-	struct gs_label *labels; /* distinct, not sorted, no clearmode */
+	struct gs_label *labels; /* distinct, not sorted, no clearmode; NULL if ready */
 	uint32_t nlabels;
+	bool
+	    ready; /* ${text} is what its labels are as text (label.h), and none is of a target or set by the options; le or quantile may be at the end */
+	bool joined; /* ready like the sample before, and apart from le or quantile with the same labels */
+	struct gs_str text;
 	uint32_t line;
 	struct gs_mode mode;
 	double value;
@@ -93,6 +97,7 @@ struct gs_batch {
 	enum gs_expo_format format; /* of the body */
 	struct batch_family **order; /* families in the order in which they were first named */
 	size_t norder;
+	struct batch_family *recent; /* the last one found; NULL: none */
 	size_t cap_order;
 	struct raw_sample *samples; /* until they are resolved */
 	size_t nsamples;
@@ -101,11 +106,18 @@ struct gs_batch {
 	size_t cap_index;
 	size_t mask_index; /* of as much of it as this batch needs */
 	struct gs_buf text; /* scratch of the texts of a point */
+	struct gs_str target; /* the labels of a target that the options set, as text */
+	uint32_t target_hash;
+	bool plain; /* the options set no others */
+	struct batch_point *last; /* of the sample before, while they are resolved; NULL: that has none */
 	struct gs_str last_target; /* of the last new point: most have the same */
 };
 
 /** gs_batch_family_of(batch, name): Find or add the family; NULL when out of memory. */
 struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str name);
+
+/** gs_batch_find_family(batch, name): Find the family, NULL if there is none. */
+struct batch_family *gs_batch_find_family(struct gs_batch *batch, struct gs_str name);
 
 /** gs_batch_resolve(batch, err): Turn the raw samples into points of families. */
 GS_MUST_USE enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err);

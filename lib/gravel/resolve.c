@@ -63,11 +63,11 @@ static enum gs_status find_meaning(struct gs_batch *batch, struct gs_str name, s
 		return GS_OK;
 	*ret = (struct meaning){.name = name};
 	bool part = find_part(batch, name, ret);
-	const struct batch_family *own = gs_map_get(batch->families, name);
+	struct batch_family *own = gs_batch_find_family(batch, name);
 	ret->clash = part && own != NULL && own->typed;
 	if (part)
 		return GS_OK;
-	ret->family = gs_batch_family_of(batch, name);
+	ret->family = own != NULL ? own : gs_batch_family_of(batch, name);
 	return ret->family != NULL ? GS_OK : GS_ENOMEM;
 }
 
@@ -213,30 +213,27 @@ static bool is_point(const struct batch_point *point, const struct batch_family 
 	       gs_str_eq(point->target, texts->target);
 }
 
-/* Find the point, or add it; *ret_new says which. */
+/* Find the point of these texts, or add it; *ret_new says which. They are the scratch's, or (kept) live as long as the batch. */
 static struct batch_point *point_of(
-    struct gs_batch *batch, struct batch_family *family, const struct gs_label *labels, size_t n, bool *ret_new) {
-	struct texts texts;
-	if (write_texts(batch, labels, n, &texts) != GS_OK)
-		return NULL;
-	uint64_t hash = (family->hash ^ texts.target_hash) + texts.own_hash * UINT64_C(0x9e3779b97f4a7c15);
+    struct gs_batch *batch, struct batch_family *family, struct texts *texts, bool kept, bool *ret_new) {
+	uint64_t hash = (family->hash ^ texts->target_hash) + texts->own_hash * UINT64_C(0x9e3779b97f4a7c15);
 	size_t i = (hash ^ hash >> 32) & batch->mask_index;
 	for (; batch->index[i] != NULL; i = (i + 1) & batch->mask_index) {
-		if (!is_point(batch->index[i], family, &texts))
+		if (!is_point(batch->index[i], family, texts))
 			continue;
 		*ret_new = false;
 		return batch->index[i];
 	}
 	struct batch_point *point = gs_arena_alloc(batch->arena, sizeof(*point));
-	if (point == NULL || keep_texts(batch, &texts) != GS_OK)
+	if (point == NULL || (!kept && keep_texts(batch, texts) != GS_OK))
 		return NULL;
 	*point = (struct batch_point){.family = family,
-	    .target = texts.target,
-	    .own = texts.own,
-	    .target_hash = texts.target_hash,
-	    .own_hash = texts.own_hash,
-	    .own_odd = texts.own_odd,
-	    .names_quantile = texts.names_quantile};
+	    .target = texts->target,
+	    .own = texts->own,
+	    .target_hash = texts->target_hash,
+	    .own_hash = texts->own_hash,
+	    .own_odd = texts->own_odd,
+	    .names_quantile = texts->names_quantile};
 	batch->index[i] = point;
 	*family->tail = point;
 	family->tail = &point->next;
@@ -244,6 +241,23 @@ static struct batch_point *point_of(
 	batch->stats.points++;
 	*ret_new = true;
 	return point;
+}
+
+/* The labels that the options set on every sample, as far as they are a target's. */
+static enum gs_status set_target(struct gs_batch *batch) {
+	struct gs_label labels[POINT_LABELS_MAX];
+	struct texts texts;
+	size_t n = 0;
+	enum gs_status status = set_labels(batch, labels, &n);
+	sort_labels(labels, n);
+	if (status == GS_OK)
+		status = write_texts(batch, labels, n, &texts);
+	if (status == GS_OK)
+		status = keep_texts(batch, &texts);
+	batch->plain = texts.own.n == 0;
+	batch->target = texts.target;
+	batch->target_hash = texts.target_hash;
+	return status;
 }
 
 static enum gs_status duplicate(const struct raw_sample *sample, struct gs_error *err) {
@@ -329,11 +343,112 @@ static struct gs_str reserved_label(enum value_kind kind) {
 	return (struct gs_str){0};
 }
 
+/* Where le or quantile begins at the end of a ready text, and its value; the end of the text if neither is there. */
+static size_t find_bound(const struct raw_sample *sample, struct gs_str name, struct gs_str *ret_value) {
+	struct gs_str text = sample->text;
+	*ret_value = (struct gs_str){0};
+	if (text.n == 0)
+		return 0;
+	const char *quote = memrchr(text.p, '"', text.n - 1);
+	const char *start = quote - 1 - name.n;
+	if (start < text.p || memcmp(start, name.p, name.n) != 0 || (start != text.p && start[-1] != ','))
+		return text.n;
+	*ret_value = gs_str_make(quote + 1, (size_t)(text.p + text.n - 1 - (quote + 1)));
+	return start != text.p ? (size_t)(start - 1 - text.p) : 0;
+}
+
+/* The labels of a ready sample, one by one. */
+static size_t read_ready(const struct raw_sample *sample, struct gs_label *labels) {
+	struct gs_str rest = sample->text;
+	size_t n = 0;
+	while (gs_label_next(&rest, &labels[n]))
+		n++;
+	return n;
+}
+
+/* What the sample's place in its family is: which label tells its part, if any. */
+struct place {
+	struct gs_str reserved; /* le or quantile of the family */
+	bool is_part; /* the sample has it */
+	struct gs_str part; /* its value */
+};
+
+/* By text, without a look at each label; NULL with *ret_status GS_OK where that cannot be. */
+static struct batch_point *ready_point(struct gs_batch *batch, const struct raw_sample *sample,
+    struct batch_family *family, struct place *place, bool *ret_new, enum gs_status *ret_status) {
+	struct texts texts = {.target = batch->target, .target_hash = batch->target_hash};
+	struct gs_str le, quantile;
+	size_t at_le = find_bound(sample, GS_STR("le"), &le),
+	       at_quantile = find_bound(sample, GS_STR("quantile"), &quantile);
+	bool is_le = at_le < sample->text.n, is_quantile = at_quantile < sample->text.n;
+	bool wanted_le = gs_str_eq(place->reserved, GS_STR("le")),
+	     wanted_quantile = place->reserved.n != 0 && !wanted_le;
+	*ret_status = GS_OK;
+	/* Such a label where it is not that of a part is sorted among the others: not at the end, more often than not. */
+	if (!sample->ready || !batch->plain || (is_le && !(wanted_le && place->is_part)) ||
+	    (is_quantile && !(wanted_quantile && place->is_part)) || (place->is_part && !is_le && !is_quantile))
+		return NULL;
+	place->part = is_le ? le : quantile;
+	bool again = sample->joined && batch->last != NULL && batch->last->family == family;
+	if (again) {
+		*ret_new = false;
+		return batch->last;
+	}
+	texts.own = gs_str_make(sample->text.p, is_le ? at_le : is_quantile ? at_quantile : sample->text.n);
+	texts.own_hash = (uint32_t)gs_hash(texts.own);
+	struct batch_point *point = point_of(batch, family, &texts, true, ret_new);
+	*ret_status = point != NULL ? GS_OK : GS_ENOMEM;
+	return point;
+}
+
+/* By each of its labels. */
+static enum gs_status find_point(struct gs_batch *batch, const struct raw_sample *sample, struct batch_family *family,
+    struct place *place, bool *ret_new, struct batch_point **ret, struct gs_error *err) {
+	struct gs_label labels[POINT_LABELS_MAX], own[GS_LIMIT_LABELS];
+	struct raw_sample read = *sample;
+	struct texts texts;
+	size_t n = 0;
+	if (sample->ready) {
+		read.labels = own;
+		read.nlabels = (uint32_t)read_ready(sample, own);
+	}
+	enum gs_status status =
+	    point_labels(batch, &read, place->is_part ? place->reserved : (struct gs_str){0}, labels, &n, &place->part);
+	if (status != GS_OK)
+		return status;
+	/* Else a bucket would be written with the label twice. */
+	if (place->reserved.n != 0 && find_label(labels, n, place->reserved) != NULL)
+		return gs_error_set(err, GS_EINVAL, sample->line, 1,
+		    "\"%.*s\" may not have a label \"%.*s\" besides that of its parts", GS_FMT(family->name),
+		    GS_FMT(place->reserved));
+	status = write_texts(batch, labels, n, &texts);
+	if (status != GS_OK)
+		return status;
+	*ret = point_of(batch, family, &texts, false, ret_new);
+	return *ret != NULL ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status add_sample(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
+    enum part_suffix suffix, struct gs_str part, bool is_new, struct gs_error *err) {
+	if (point->samples == 0) { /* what was dropped before says nothing about it */
+		point->mode = sample->mode;
+		point->line = sample->line;
+		point->has_timestamp = sample->has_timestamp;
+		point->timestamp_ms = sample->timestamp_ms;
+	}
+	if (!gs_mode_same(&point->mode, &sample->mode))
+		return gs_error_set(err, GS_EINVAL, sample->line, 1, "the parts of \"%.*s\" name different clearmodes",
+		    GS_FMT(point->family->name));
+	enum gs_status status = fill(batch, point, sample, suffix, part, is_new, err);
+	if (status != GS_OK)
+		return status;
+	point->samples++;
+	point->family->any_family_mode |= sample->mode.kind == GS_MODE_FAMILY;
+	return GS_OK;
+}
+
 static enum gs_status resolve_sample(
     struct gs_batch *batch, const struct raw_sample *sample, struct meaning *meaning, struct gs_error *err) {
-	struct gs_label labels[POINT_LABELS_MAX];
-	struct gs_str part;
-	size_t n = 0;
 	bool is_new = false;
 	enum gs_status status = find_meaning(batch, sample->name, meaning);
 	if (status != GS_OK)
@@ -343,34 +458,13 @@ static enum gs_status resolve_sample(
 		    "\"%.*s\" is a part of \"%.*s\" and has a TYPE of its own", GS_FMT(sample->name),
 		    GS_FMT(meaning->family->name));
 	enum value_kind kind = gs_kind_of_type(meaning->family->type);
-	struct gs_str reserved = reserved_label(kind);
-	bool is_part = meaning->suffix == (kind == KIND_SUMMARY ? SUFFIX_NONE : SUFFIX_BUCKET);
-	status = point_labels(batch, sample, is_part ? reserved : (struct gs_str){0}, labels, &n, &part);
-	if (status != GS_OK)
-		return status;
-	/* Else a bucket would be written with the label twice. */
-	if (reserved.n != 0 && find_label(labels, n, reserved) != NULL)
-		return gs_error_set(err, GS_EINVAL, sample->line, 1,
-		    "\"%.*s\" may not have a label \"%.*s\" besides that of its parts", GS_FMT(meaning->family->name),
-		    GS_FMT(reserved));
-	struct batch_point *point = point_of(batch, meaning->family, labels, n, &is_new);
-	if (point == NULL)
-		return GS_ENOMEM;
-	if (point->samples == 0) { /* what was dropped before says nothing about it */
-		point->mode = sample->mode;
-		point->line = sample->line;
-		point->has_timestamp = sample->has_timestamp;
-		point->timestamp_ms = sample->timestamp_ms;
-	}
-	if (!gs_mode_same(&point->mode, &sample->mode))
-		return gs_error_set(err, GS_EINVAL, sample->line, 1, "the parts of \"%.*s\" name different clearmodes",
-		    GS_FMT(meaning->family->name));
-	status = fill(batch, point, sample, meaning->suffix, part, is_new, err);
-	if (status != GS_OK)
-		return status;
-	point->samples++;
-	meaning->family->any_family_mode |= sample->mode.kind == GS_MODE_FAMILY;
-	return GS_OK;
+	struct place place = {.reserved = reserved_label(kind),
+	    .is_part = kind != KIND_SIMPLE && meaning->suffix == (kind == KIND_SUMMARY ? SUFFIX_NONE : SUFFIX_BUCKET)};
+	struct batch_point *point = ready_point(batch, sample, meaning->family, &place, &is_new, &status);
+	if (point == NULL && status == GS_OK)
+		status = find_point(batch, sample, meaning->family, &place, &is_new, &point, err);
+	batch->last = point;
+	return status == GS_OK ? add_sample(batch, point, sample, meaning->suffix, place.part, is_new, err) : status;
 }
 
 /* A histogram without +Inf gets it from its count and the other way round; then it must be cumulative. */
@@ -454,6 +548,9 @@ static enum gs_status make_index(struct gs_batch *batch) {
 enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err) {
 	struct meaning meaning = {0};
 	enum gs_status status = make_index(batch);
+	if (status == GS_OK)
+		status = set_target(batch);
+	batch->last = NULL;
 	for (size_t i = 0; i < batch->nsamples && status == GS_OK; i++) {
 		status = resolve_sample(batch, &batch->samples[i], &meaning, err);
 		if (status == GS_EINVAL && batch->options.lenient) {

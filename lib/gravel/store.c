@@ -65,6 +65,7 @@ void gs_store_free(struct gs_store *store) {
 	gs_store_release(store, store->order, store->cap_order * sizeof(struct family *));
 	gs_store_release(store, store->targets, store->cap_targets * sizeof(uint32_t));
 	gs_store_release(store, store->leases, store->cap_leases * sizeof(uint32_t));
+	gs_store_release(store, store->applied, store->cap_applied * sizeof(struct family *));
 	gs_store_release(store, store->changes, store->cap_changes * sizeof(struct change));
 	assert(store->slab.used == 0);
 	gs_slab_free(&store->slab);

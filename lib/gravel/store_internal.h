@@ -165,6 +165,8 @@ struct gs_store {
 	uint32_t round;
 	uint32_t replaced; /* of an apply: the owner whose series all leave but for those that it renews; 0: none */
 	uint32_t expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
+	struct family **applied; /* scratch of an apply: the family of each of the batch; NULL: there is none */
+	size_t cap_applied;
 	struct change *changes; /* scratch of an apply */
 	size_t nchanges;
 	size_t cap_changes;
