@@ -352,6 +352,8 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
 		    gs_wanted_open(&store->scope, batch->options.labels, batch->options.nlabels) != GS_OK)
 			return GS_ENOMEM;
 		enum gs_status status = prepare_family(store, family, owner, time_ms, &store->applied[i], result, err);
+		if (status == GS_OK && store->applied[i] != NULL)
+			status = gs_help_prepare(store, store->applied[i], family->help);
 		if (status != GS_OK)
 			return status;
 	}
@@ -372,6 +374,7 @@ void gs_apply_abort(struct gs_store *store) {
 			gs_series_drop_extra(store, store->changes[i].series);
 	}
 	store->nchanges = 0;
+	gs_helps_abort(store);
 	gs_wanted_close(&store->scope);
 }
 
@@ -507,13 +510,13 @@ void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint3
 	for (size_t i = 0; i < store->nchanges; i++)
 		commit_change(store, &store->changes[i], owner, time_ms, result);
 	store->nchanges = 0;
+	gs_helps_commit(store);
 	for (size_t i = 0; i < batch->norder; i++) {
 		const struct batch_family *pushed = batch->order[i];
 		struct family *family = store->applied[i];
 		if (family == NULL)
 			continue;
 		family->round = store->round;
-		gs_family_set_help(store, family, pushed->help);
 		commit_type(store, family, pushed, owner);
 		if (pushed->any_family_mode && is_push(store, owner))
 			commit_family_mode(store, family, result);

@@ -128,7 +128,7 @@ void gs_store_check(struct gs_store *store) {
 	assert(gs_map_count(store->families) == store->norder);
 	assert(in_families == store->nseries && owned == store->nseries && stale == store->nstale);
 	assert(check_targets(store) == store->nseries);
-	assert(store->nchanges == 0 && store->scope.text.p == NULL);
+	assert(store->nchanges == 0 && store->nhelps == 0 && store->scope.text.p == NULL);
 	check_refs(store);
 	gs_texts_check(store);
 	gs_pool_check(&store->families_pool);

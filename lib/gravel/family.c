@@ -58,15 +58,34 @@ void gs_family_remove(struct gs_store *store, struct family *family) {
 	gs_pool_put(&store->families_pool, family->number);
 }
 
-void gs_family_set_help(struct gs_store *store, struct family *family, struct gs_str help) {
+enum gs_status gs_help_prepare(struct gs_store *store, struct family *family, struct gs_str help) {
 	if (help.n == 0 || gs_str_eq(family->help, help))
-		return;
+		return GS_OK;
+	struct help *helps = gs_store_grow(store, store->helps, &store->cap_helps, store->nhelps, sizeof(*helps));
+	if (helps == NULL)
+		return GS_ENOMEM;
+	store->helps = helps;
 	struct gs_str copy = gs_store_dup(store, help);
 	if (copy.n == 0)
-		return;
-	gs_store_release(store, (void *)(uintptr_t)family->help.p, family->help.n);
-	family->help = copy;
-	gs_family_touch(store, family);
+		return GS_ENOMEM;
+	store->helps[store->nhelps++] = (struct help){.family = family, .text = copy};
+	return GS_OK;
+}
+
+void gs_helps_commit(struct gs_store *store) {
+	for (size_t i = 0; i < store->nhelps; i++) {
+		struct family *family = store->helps[i].family;
+		gs_store_release(store, (void *)(uintptr_t)family->help.p, family->help.n);
+		family->help = store->helps[i].text;
+		gs_family_touch(store, family);
+	}
+	store->nhelps = 0;
+}
+
+void gs_helps_abort(struct gs_store *store) {
+	for (size_t i = 0; i < store->nhelps; i++)
+		gs_store_release(store, (void *)(uintptr_t)store->helps[i].text.p, store->helps[i].text.n);
+	store->nhelps = 0;
 }
 
 /* Close the holes. */

@@ -204,7 +204,7 @@ void gs_pebble_add(
 		gs_tally_add(&pebble->rule, content->tally, point, at_ms);
 }
 
-static bool read_simple(
+static enum gs_status read_simple(
     struct gs_store *store, const struct pebble *pebble, uint32_t from, uint32_t to, struct value *ret) {
 	union slot sum[CELL_SLOTS_MAX];
 	enum gs_pebble_agg agg = pebble->rule.agg;
@@ -215,10 +215,10 @@ static bool read_simple(
 	if (status == GS_OK)
 		ret->simple = gs_cell_read(sum, &pebble->rule, agg);
 	gs_cell_free(store, sum, agg);
-	return status == GS_OK;
+	return status;
 }
 
-static bool read_parts(
+static enum gs_status read_parts(
     struct gs_store *store, const struct pebble *pebble, uint32_t from, uint32_t to, struct value *ret) {
 	const struct rule *rule = &pebble->rule;
 	bool empty = from == to;
@@ -229,10 +229,10 @@ static bool read_parts(
 	if (status == GS_OK)
 		ret->parts = gs_tally_read(store, rule, empty ? slice_at(pebble, pebble->n - 1)[1].tally : sum, empty);
 	gs_tally_free(store, rule, sum);
-	return ret->parts != NULL;
+	return ret->parts != NULL ? GS_OK : GS_ENOMEM;
 }
 
-bool gs_pebble_read(
+enum gs_status gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret) {
 	int64_t now_slice = slice_of(pebble, now_ms), start = window_start(pebble, now_slice);
 	uint32_t from = 0, to = pebble->n;
@@ -244,7 +244,7 @@ bool gs_pebble_read(
 		to--;
 	bool of_nothing = pebble->rule.agg == GS_PEBBLE_SUM || pebble->rule.agg == GS_PEBBLE_COUNT;
 	if (pebble->n == 0 || (from == to && !of_nothing))
-		return false;
+		return GS_ENOTFOUND;
 	return is_simple(pebble) ? read_simple(store, pebble, from, to, ret) : read_parts(store, pebble, from, to, ret);
 }
 

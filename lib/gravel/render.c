@@ -85,7 +85,11 @@ static void write_series(struct gs_store *store, struct gs_expo_writer *writer, 
 		view.ready[1] = gs_text_str(own);
 	}
 	bool pebble = extra != NULL && extra->pebble != NULL;
-	if (pebble && !gs_pebble_read(store, extra->pebble, gs_kind_of_type(type), now_ms, &value))
+	enum gs_status status =
+	    pebble ? gs_pebble_read(store, extra->pebble, gs_kind_of_type(type), now_ms, &value) : GS_OK;
+	if (status == GS_ENOMEM && writer->out->status == GS_OK)
+		writer->out->status = status; /* else nobody would know that something is missing */
+	if (status != GS_OK)
 		return;
 	write_pass(&view, pass);
 	if (pebble)

@@ -453,10 +453,12 @@ static enum gs_status resolve_sample(
 	enum gs_status status = find_meaning(batch, sample->name, meaning);
 	if (status != GS_OK)
 		return status;
-	if (meaning->clash)
+	if (meaning->clash) {
+		batch->last = NULL; /* the next one may be joined to this one, which is nobody's */
 		return gs_error_set(err, GS_EINVAL, sample->line, 1,
 		    "\"%.*s\" is a part of \"%.*s\" and has a TYPE of its own", GS_FMT(sample->name),
 		    GS_FMT(meaning->family->name));
+	}
 	enum value_kind kind = gs_kind_of_type(meaning->family->type);
 	struct place place = {.reserved = reserved_label(kind),
 	    .is_part = kind != KIND_SIMPLE && meaning->suffix == (kind == KIND_SUMMARY ? SUFFIX_NONE : SUFFIX_BUCKET)};

@@ -67,6 +67,7 @@ void gs_store_free(struct gs_store *store) {
 	gs_store_release(store, store->leases, store->cap_leases * sizeof(uint32_t));
 	gs_store_release(store, store->applied, store->cap_applied * sizeof(struct family *));
 	gs_store_release(store, store->changes, store->cap_changes * sizeof(struct change));
+	gs_store_release(store, store->helps, store->cap_helps * sizeof(struct help));
 	assert(store->slab.used == 0);
 	gs_slab_free(&store->slab);
 	gs_pool_free(&store->families_pool);

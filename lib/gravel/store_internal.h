@@ -95,6 +95,12 @@ struct family {
 	uint64_t version; /* of what is written of it */
 };
 
+/* The help that a family gets from the batch that is being applied. */
+struct help {
+	struct family *family;
+	struct gs_str text;
+};
+
 /* One series of the batch that is being applied, and what it will become. */
 struct change {
 	struct series *series;
@@ -170,6 +176,9 @@ struct gs_store {
 	struct change *changes; /* scratch of an apply */
 	size_t nchanges;
 	size_t cap_changes;
+	struct help *helps; /* likewise */
+	size_t nhelps;
+	size_t cap_helps;
 	struct gs_batch *times; /* the series of times of a gateway group */
 	struct wanted scope; /* of an apply: the labels within which clearmode family replaces */
 	struct gs_buf scratch; /* labels of a text, unescaped */
@@ -252,8 +261,10 @@ bool gs_family_type(const struct family *family, enum gs_expo_type *ret);
 static inline void gs_family_touch(struct gs_store *store, struct family *family) {
 	family->version = ++store->version;
 }
-void gs_family_set_help(
-    struct gs_store *store, struct family *family, struct gs_str help); /* without memory the old one stays */
+/* A new help waits until the apply is committed; empty or equal: nothing. */
+GS_MUST_USE enum gs_status gs_help_prepare(struct gs_store *store, struct family *family, struct gs_str help);
+void gs_helps_commit(struct gs_store *store);
+void gs_helps_abort(struct gs_store *store);
 void gs_family_sort(struct gs_store *store, struct family *family);
 void gs_store_sort(struct gs_store *store);
 int gs_series_compare(const struct gs_store *store, const struct series *a, const struct series *b);

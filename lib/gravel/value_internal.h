@@ -145,8 +145,8 @@ GS_MUST_USE enum gs_status gs_pebble_reserve(
     struct gs_store *store, struct pebble *pebble, const struct batch_point *point, int64_t at_ms, int64_t now_ms);
 void gs_pebble_add(
     struct gs_store *store, struct pebble *pebble, const struct batch_point *point, int64_t at_ms, int64_t now_ms);
-/* The value at ${now_ms}; false: nothing to expose, or no memory. *ret->parts is new and the caller's. */
-bool gs_pebble_read(
+/* The value at ${now_ms}; GS_ENOTFOUND: nothing to expose, GS_ENOMEM. *ret->parts is new and the caller's. */
+GS_MUST_USE enum gs_status gs_pebble_read(
     struct gs_store *store, const struct pebble *pebble, enum value_kind kind, int64_t now_ms, struct value *ret);
 void gs_pebble_check(const struct pebble *pebble);
 

@@ -88,6 +88,79 @@ static void test_lenient(void **state) {
 	bench_close(&b);
 }
 
+/* What is dropped is as if it had not stood there. */
+static void test_dropped_samples_leave_nothing(void **state) {
+	struct bench b;
+	(void)state;
+	bench_open(&b, &(struct gs_store_options){0});
+	/* A part with another clearmode than the part before. */
+	assert_int_equal(
+	    scrape_at(&b, "1", b.now,
+		"# TYPE s summary\ns{quantile=\"0.5\"} 1\ns{quantile=\"0.9\",clearmode=\"sum\"} 2\ns_sum 3\n"),
+	    GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 1);
+	assert_exposition(&b, "# TYPE s summary\ns{instance=\"1\",job=\"j\",quantile=\"0.5\"} 1\n"
+			      "s_sum{instance=\"1\",job=\"j\"} 3\n");
+	/* A bucket without le decides nothing of the series that the next one begins. */
+	assert_int_equal(
+	    scrape_at(&b, "1", b.now + 1,
+		"# TYPE h histogram\nh_bucket{clearmode=\"sum\"} 7 1\nh_bucket{le=\"+Inf\"} 2\nh_count 2\n"),
+	    GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 1);
+	assert_exposition(&b, "# TYPE h histogram\nh_bucket{instance=\"1\",job=\"j\",le=\"+Inf\"} 2\n"
+			      "h_count{instance=\"1\",job=\"j\"} 2\n");
+	/* k_count{l="2"} is claimed twice and dropped; the sample behind it has the same labels, but is not that of the one before. */
+	assert_int_equal(scrape_at(&b, "1", b.now + 2,
+			     "# TYPE k histogram\n# TYPE k_count summary\nk_count_sum{l=\"1\"} 1\n"
+			     "k_count{l=\"2\",quantile=\"0.5\"} 2\nk_count_sum{l=\"2\"} 3\n"),
+	    GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 1);
+	assert_exposition(&b, "# TYPE k_count summary\nk_count_sum{instance=\"1\",job=\"j\",l=\"1\"} 1\n"
+			      "k_count_sum{instance=\"1\",job=\"j\",l=\"2\"} 3\n");
+	bench_close(&b);
+}
+
+/* A family of which every sample was dropped is one without samples: it changes no help and conflicts with nothing. */
+static void test_dropped_families_leave_nothing(void **state) {
+	struct bench b;
+	(void)state;
+	bench_open(&b, &(struct gs_store_options){0});
+	assert_pushed(&b, "# HELP s Of the push.\n# TYPE s gauge\ns{x=\"p\"} 1\n");
+	assert_int_equal(scrape_at(&b, "1", b.now, "# HELP s Other.\n# TYPE s summary\ns{x=\"1\"} 1\nt 1\n"), GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 1);
+	assert_int_equal(gs_batch_stats(b.batch).points, 1);
+	assert_int_equal(b.result.type_conflicts, 0);
+	assert_exposition(&b, "# HELP s Of the push.\n# TYPE s gauge\ns{x=\"p\"} 1\n"
+			      "# TYPE t untyped\nt{instance=\"1\",job=\"j\"} 1\n");
+	bench_close(&b);
+}
+
+/* A name must stand together, also where a family is a histogram here and a gaugehistogram there. */
+static void test_histogram_and_gaugehistogram(void **state) {
+	struct bench b;
+	(void)state;
+	bench_open(&b, &(struct gs_store_options){0});
+	assert_int_equal(
+	    scrape_at(&b, "1", b.now,
+		"# TYPE h histogram\nh_bucket{x=\"2\",le=\"+Inf\"} 3\nh_sum{x=\"2\"} 4\nh_count{x=\"2\"} 3\n"),
+	    GS_OK);
+	assert_int_equal(
+	    scrape_at(&b, "0", b.now, "# TYPE h gaugehistogram\nh_bucket{le=\"+Inf\"} 1\nh_gsum 2\nh_gcount 1\n"),
+	    GS_OK);
+	assert_int_equal(
+	    scrape_at(&b, "2", b.now, "# TYPE h gaugehistogram\nh_bucket{le=\"+Inf\"} 5\nh_gsum 6\nh_gcount 5\n"),
+	    GS_OK);
+	assert_exposition(&b, "# TYPE h untyped\n"
+			      "h_bucket{instance=\"0\",job=\"j\",le=\"+Inf\"} 1\n"
+			      "h_bucket{instance=\"1\",job=\"j\",x=\"2\",le=\"+Inf\"} 3\n"
+			      "h_bucket{instance=\"2\",job=\"j\",le=\"+Inf\"} 5\n"
+			      "h_sum{instance=\"1\",job=\"j\",x=\"2\"} 4\n"
+			      "h_count{instance=\"1\",job=\"j\",x=\"2\"} 3\n"
+			      "h_gsum{instance=\"0\",job=\"j\"} 2\nh_gsum{instance=\"2\",job=\"j\"} 6\n"
+			      "h_gcount{instance=\"0\",job=\"j\"} 1\nh_gcount{instance=\"2\",job=\"j\"} 5\n");
+	bench_close(&b);
+}
+
 static void test_clearmode_in_a_scrape(void **state) {
 	(void)state;
 	struct bench b;
@@ -223,6 +296,9 @@ int main(void) {
 	    cmocka_unit_test(test_goes_stale_and_comes_back),
 	    cmocka_unit_test(test_labels_are_exported),
 	    cmocka_unit_test(test_lenient),
+	    cmocka_unit_test(test_dropped_samples_leave_nothing),
+	    cmocka_unit_test(test_dropped_families_leave_nothing),
+	    cmocka_unit_test(test_histogram_and_gaugehistogram),
 	    cmocka_unit_test(test_clearmode_in_a_scrape),
 	    cmocka_unit_test(test_types_disagree),
 	    cmocka_unit_test(test_quantile_is_not_doubled),
