@@ -463,9 +463,9 @@ static enum gs_status resolve_sample(
 	struct place place = {.reserved = reserved_label(kind),
 	    .is_part = kind != KIND_SIMPLE && meaning->suffix == (kind == KIND_SUMMARY ? SUFFIX_NONE : SUFFIX_BUCKET)};
 	struct batch_point *point = ready_point(batch, sample, meaning->family, &place, &is_new, &status);
+	batch->last = point; /* else le or quantile is an ordinary label of it, whatever the parser joined */
 	if (point == NULL && status == GS_OK)
 		status = find_point(batch, sample, meaning->family, &place, &is_new, &point, err);
-	batch->last = point;
 	return status == GS_OK ? add_sample(batch, point, sample, meaning->suffix, place.part, is_new, err) : status;
 }
 

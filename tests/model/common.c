@@ -81,7 +81,7 @@ void m_sort_labels(struct m_label *labels, unsigned n) {
 }
 
 bool m_same_labels(const struct m_label *a, unsigned na, const struct m_label *b, unsigned nb) {
-	return na == nb && m_has_labels(a, na, b, nb);
+	return na == nb && m_has_labels(a, na, b, nb) && m_has_labels(b, nb, a, na);
 }
 
 /* An empty label is one that is absent. */

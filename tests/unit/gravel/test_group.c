@@ -117,6 +117,13 @@ static void test_dropped_samples_leave_nothing(void **state) {
 	assert_int_equal(gs_batch_stats(b.batch).dropped, 1);
 	assert_exposition(&b, "# TYPE k_count summary\nk_count_sum{instance=\"1\",job=\"j\",l=\"1\"} 1\n"
 			      "k_count_sum{instance=\"1\",job=\"j\",l=\"2\"} 3\n");
+	/* A second TYPE does not count, but the parser joins by it: here the quantile is a label like others. */
+	assert_int_equal(scrape_at(&b, "1", b.now + 3,
+			     "# TYPE i histogram\ni_sum{l=\"1\"} 1\n# TYPE i summary\ni{l=\"1\",quantile=\"1\"} "
+			     "2\ni_sum{l=\"1\"} 3\n"),
+	    GS_OK);
+	assert_int_equal(gs_batch_stats(b.batch).dropped, 2);
+	assert_exposition(&b, "# TYPE i histogram\ni_sum{instance=\"1\",job=\"j\",l=\"1\"} 1\n");
 	bench_close(&b);
 }
 
