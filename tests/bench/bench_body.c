@@ -10,9 +10,11 @@
 #define BODY_MAX ((size_t)4 << 30)
 
 static void usage(void) {
-	fputs("usage: bench_body [--series N] [--format text|openmetrics|created] [--steps N] [--changed SHARE] "
+	fputs("usage: bench_body [--series N] [--family N] [--format text|openmetrics|created] [--steps N] [--changed "
+	      "SHARE] "
 	      "[--churn SHARE]\n"
-	      "  N series (100000) as they are after some steps (0), each with SHARE (0.1) of the values changed and\n"
+	      "  N series (100000), in families of N or as a large application has them, as they are after some steps "
+	      "(0), each with SHARE (0.1) of the values changed and\n"
 	      "  SHARE (0) of the metrics replaced by others; \"created\" is OpenMetrics with _created\n",
 	    stderr);
 	exit(2);
@@ -33,6 +35,7 @@ static enum bench_model_format read_format(const char *word) {
 
 struct args {
 	size_t series;
+	size_t family; /* samples of each at most; 0: the model's choice */
 	enum bench_model_format format;
 	long steps;
 	struct bench_step step;
@@ -40,8 +43,9 @@ struct args {
 
 static struct args read_args(int argc, char **argv) {
 	static const struct option longs[] = {{"series", required_argument, NULL, 'n'},
-	    {"format", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 's'},
-	    {"changed", required_argument, NULL, 'c'}, {"churn", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+	    {"family", required_argument, NULL, 'm'}, {"format", required_argument, NULL, 'f'},
+	    {"steps", required_argument, NULL, 's'}, {"changed", required_argument, NULL, 'c'},
+	    {"churn", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
 	struct args a = {.series = 100000, .step = {.changed = 0.1}};
 	int c;
 
@@ -49,6 +53,9 @@ static struct args read_args(int argc, char **argv) {
 		switch (c) {
 		case 'n':
 			a.series = strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			a.family = strtoul(optarg, NULL, 10);
 			break;
 		case 'f':
 			a.format = read_format(optarg);
@@ -74,7 +81,7 @@ static struct args read_args(int argc, char **argv) {
 
 int main(int argc, char **argv) {
 	struct args a = read_args(argc, argv);
-	struct bench_model *model = bench_model_new(a.series);
+	struct bench_model *model = bench_model_new(a.series, a.family);
 	struct gs_buf out;
 	int rc = 1;
 

@@ -229,7 +229,7 @@ static void measure_node(const struct bench_options *options) {
 
 /* The scrape that follows the first one of a fresh model. */
 static void render(size_t series, enum bench_model_format format, const struct bench_step *step, struct gs_buf *out) {
-	struct bench_model *model = need(bench_model_new(series));
+	struct bench_model *model = need(bench_model_new(series, 0));
 
 	gs_buf_init(out, (size_t)1 << 30);
 	if (step != NULL) {

@@ -27,6 +27,7 @@ bench_last_success_timestamp_seconds{kind="nightly"} 1.7e+09
 # TYPE bench_size_bytes gauge
 bench_size_bytes{kind="nightly"} 123456
 """
+FAMILY = 14  # samples of a family in a group: a histogram, or as many counters
 FEW = 16  # groups of pushes into an empty store
 OWN_MAX = 2000  # samples that a server may have of its own
 
@@ -37,6 +38,7 @@ def options():
     p.add_argument("--groups", type=int, default=10000, help="groups of the full store (10000; 5 digits at most)")
     p.add_argument("--peer-groups", type=int, help="groups of the full Pushgateway (as many), where memory is short")
     p.add_argument("--lines", type=int, default=109, help="samples of each (109)")
+    p.add_argument("--one-family", action="store_true", help="all series of the full store in one family: the worst there is")
     p.add_argument("--series", type=int, default=100000, help="samples of the one large body (100000)")
     p.add_argument("--runs", type=int, default=5, help="of each measurement (5)")
     p.add_argument("--seconds", type=float, default=2, help="of a run of pushes (2)")
@@ -160,6 +162,15 @@ def column(runs, key):
     return [run[key] for run in runs]
 
 
+def three_lines(text):
+    """Of what every group of the full store has, so that a push of them changes a family of all groups."""
+    lines = iter(text.splitlines(keepends=True))
+    for line in lines:
+        if line.startswith("# TYPE") and line.split()[-1] in ("counter", "gauge"):
+            return line + "".join(sample for sample, _ in zip(lines, range(3)))
+    raise BenchError("no counter or gauge in the body of a group")
+
+
 class Bench:
     def __init__(self, o, folder):
         self.o = o
@@ -168,20 +179,17 @@ class Bench:
         self.peer = None if o.no_peer else Peer(o, folder)
         self.servers = [s for s in (self.ours, self.peer) if s is not None]
         self.three = self.write("three.txt", THREE)
-        self.group_body = self.made_up("group.txt", o.lines)
-        # Three lines of what every group of the full store has: pushed, they change a family of all groups.
-        lines = self.group_body.read_text().splitlines(keepends=True)
-        kind = next(line for line in lines if line.startswith("# TYPE"))
-        self.spread = self.write("spread.txt", kind + "".join([line for line in lines if line[0] != "#"][:3]))
+        self.group_body = self.made_up("group.txt", o.lines, *([] if o.one_family else ["--family", FAMILY]))
+        self.spread = self.write("spread.txt", three_lines(self.group_body.read_text()))
 
     def write(self, name, text):
         file = self.folder / name
         file.write_text(text)
         return file
 
-    def made_up(self, name, series):
-        done = subprocess.run([self.o.build / "bench" / "bench_body", "--series", str(series)], check=True, capture_output=True,
-                              text=True)
+    def made_up(self, name, series, *more):
+        words = [str(w) for w in (self.o.build / "bench" / "bench_body", "--series", series, *more)]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
         return self.write(name, done.stdout)
 
     def start(self):
@@ -304,6 +312,7 @@ class Bench:
                                scraper.log.read_text().splitlines()]
         against("mixed.push", "pushes/s", column(loaded, "rate"), column(alone, "rate"), "without a scraper")
         against("mixed.push_p99", "ms", column(loaded, "p99_ms"), column(alone, "p99_ms"), "without a scraper")
+        against("mixed.push_max", "ms", column(loaded, "max_ms"), column(alone, "max_ms"), "without a scraper")
         against("mixed.render", "ms", column(renders_loaded, "ms"), column(renders_alone, "ms"), "without pushes")
 
     def bench_full(self):

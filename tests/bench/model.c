@@ -143,14 +143,14 @@ static bool add_family(struct bench_model *model, enum kind kind, size_t samples
 	return true;
 }
 
-struct bench_model *bench_model_new(size_t series) {
+struct bench_model *bench_model_new(size_t series, size_t family) {
 	struct bench_model *model = gs_alloc(sizeof(*model));
-	size_t size = series / (2 * CYCLE);
+	size_t size = family != 0 ? family : series / (2 * CYCLE);
 
 	if (model == NULL) {
 		return NULL;
 	}
-	if (size > FAMILY_SAMPLES) {
+	if (family == 0 && size > FAMILY_SAMPLES) {
 		size = FAMILY_SAMPLES;
 	}
 	while (model->samples < series) {

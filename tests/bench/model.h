@@ -28,8 +28,10 @@ struct bench_step {
 	double churn; /* of the metrics go away, and as many others appear, as long as there are some that were gone */
 };
 
-/** bench_model_new(series): An application with exactly ${series} (at least 1) sample lines in text; NULL when out of memory. */
-struct bench_model *bench_model_new(size_t series);
+/** bench_model_new(series, family):
+ * An application with exactly ${series} (at least 1) sample lines in text, in families of at most ${family} (0: as a large application has them; below
+ * 14 all are gauges); NULL when out of memory. */
+struct bench_model *bench_model_new(size_t series, size_t family);
 
 void bench_model_free(struct bench_model *model);
 

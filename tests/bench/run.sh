@@ -9,6 +9,7 @@ root=$(cd "$here/../.." && pwd)
 # name | what it measures. "pipeline" is a script; every other one is a program build/bench/bench_<name>.
 benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
+gateway|pushes and rendering through HTTP, beside a real Pushgateway: rates, latencies, CPU, memory
 expo|parsing of expositions, and comparing them to the scrape before, beside memcpy, a newline scan and memcmp
 number|reading and writing of numbers beside libc
 write|writing of stored series, by dialect, beside memcpy
@@ -25,6 +26,8 @@ usage() {
 	  --targets N      targets of "pipeline" (1000)
 	  --interval S     its scrape interval in seconds (15)
 	  --one-address    its targets share one address, and so a few connections
+	  --groups N       groups of "gateway"'s full store, 109 series each (10000)
+	  --no-peer        "gateway" without the Pushgateway, which needs 5 GB and most of the time
 	  --prometheus     "pipeline" also lets a real Prometheus scrape the same targets
 	  --body FILE      the exposition to work on (captured from a node_exporter)
 	  --build DIR      a build that is there already (without it: build-bench, built now as RelWithDebInfo)
@@ -58,19 +61,22 @@ smoke=
 duration=75
 interval=15
 pipeline=()
+gateway=()
 names=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--duration | --targets | --interval | --body | --build) [ $# -ge 2 ] || die "$1 wants a value" ;;
+	--duration | --targets | --interval | --groups | --body | --build) [ $# -ge 2 ] || die "$1 wants a value" ;;
 	esac
 	case $1 in
 	-h | --help) usage; exit 0 ;;
 	--list) list; exit 0 ;;
 	--smoke) smoke=--smoke ;;
 	--prometheus | --one-address) pipeline+=("$1") ;;
+	--no-peer) gateway+=("$1") ;;
 	--duration) duration=$2; shift ;;
 	--targets) pipeline+=(--targets "$2"); shift ;;
 	--interval) interval=$2; shift ;;
+	--groups) gateway+=(--groups "$2"); shift ;;
 	--body) body=$(realpath -e "$2") || exit 2; shift ;;
 	--build) build=$(realpath -e "$2") || exit 2; shift ;;
 	-*) die "unknown option $1 (see --help)" ;;
@@ -99,6 +105,9 @@ for name in "${names[@]}"; do
 		# Whole runs are comparable only with five windows; the duration is spread over them.
 		[ -n "$smoke" ] || pipeline+=(--interval "$interval" --windows 5 --window "$(awk "BEGIN { print $duration / 5 }")")
 		python3 "$here/pipeline.py" --build "$build" --body "$body" $smoke "${pipeline[@]}" || failed=1
+		;;
+	gateway)
+		python3 "$here/gateway.py" --build "$build" --body "$body" $smoke "${gateway[@]}" || failed=1
 		;;
 	*)
 		"$build/bench/bench_$name" --body "$body" $smoke || failed=1

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The tools of the benches do what the figures rest on. usage: test_tools.py BUILD"""
+import http.server
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -68,6 +70,104 @@ class MadeUp(unittest.TestCase):
         plain = [line.partition(" # ")[0] for line in lines]
         self.assertEqual(values("\n".join(plain)), text)
         self.assertTrue(any(" # {trace_id=" in line for line in lines))
+
+
+class Gateway(http.server.BaseHTTPRequestHandler):
+    """Remembers pushes and refuses those to a path with "bad" in it; a GET is answered in chunks."""
+    protocol_version = "HTTP/1.1"
+    CHUNKS = [b"# a comment\none", b" 1\ntwo 2\n", b"three 3\n"]
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.pushes.append((self.command, self.path, self.headers["Content-Type"], body))
+        answer = b"no such thing" if "bad" in self.path else b""
+        self.send_response(400 if answer else 202)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_PUT = do_POST
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in self.CHUNKS:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_):
+        pass
+
+
+class Load(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.body = pathlib.Path(folder.name) / "body"
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+        self.server.pushes = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+
+    def tool(self, name, *argv):
+        address = "127.0.0.1:%d" % self.server.server_address[1]
+        words = [BUILD / "bench" / name, "--connect", address, *argv]
+        return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=60)
+
+    def push(self, body, *argv):
+        self.body.write_bytes(body)
+        return self.tool("push_load", "--body", self.body, *argv)
+
+    def test_every_push_is_counted_and_goes_to_its_group(self):
+        done = self.push(b"a 1\n", "--path", "/metrics/job/j/instance/i{}/x/y", "--groups", 3, "--first", 99997, "--count", 7,
+                         "--connections", 2, "--method", "PUT", "--type", "text/x")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        wanted = ["/metrics/job/j/instance/i%05d/x/y" % (n % 3) for n in range(99997, 100004)]
+        self.assertEqual(sorted(self.server.pushes), sorted(("PUT", path, "text/x", b"a 1\n") for path in wanted))
+        result = json.loads(done.stdout)
+        self.assertEqual((result["pushes"], result["bad"]), (7, 0))
+        self.assertTrue(0 < result["p50_ms"] <= result["p99_ms"] <= result["max_ms"], result)
+
+    def test_a_large_body_arrives_whole(self):
+        body = bytes(range(256)) * 40000
+        done = self.push(body, "--path", "/x", "--count", 3, "--connections", 3)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([push[3] == body for push in self.server.pushes], [True] * 3)
+
+    def test_for_a_time(self):
+        done = self.push(b"a 1\n", "--path", "/x", "--duration", 0.2, "--warmup", 0.1, "--connections", 4)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertTrue(0 < result["pushes"] < len(self.server.pushes), result)
+        self.assertAlmostEqual(result["rate"], result["pushes"] / result["seconds"], delta=0.01 * result["rate"])
+
+    def test_a_refused_push_fails_loudly(self):
+        done = self.push(b"a 1\n", "--path", "/bad", "--count", 5, "--connections", 2)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout)["bad"], 5)
+        self.assertIn("5 of 5 answers were no 200 or 202; the first was 400: no such thing", done.stderr)
+
+    def test_a_server_that_is_not_there(self):
+        self.server.server_close()
+        done = self.push(b"a 1\n", "--path", "/x", "--count", 1)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot connect", done.stderr)
+
+    def test_a_scrape_counts_what_came_in_chunks(self):
+        done = self.tool("scrape_load", "--lines", "--count", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in done.stdout.splitlines():
+            result = json.loads(line)
+            self.assertEqual((result["bytes"], result["samples"]), (sum(map(len, Gateway.CHUNKS)), 3))
+            self.assertLessEqual(result["first_ms"], result["ms"])
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+
+    def test_a_scrape_that_is_not_zipped_as_asked_fails(self):
+        done = self.tool("scrape_load", "--gzip", "--count", 1)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("200, not zipped", done.stderr)
 
 
 class Tools(unittest.TestCase):
