@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store costs: a scrape read into a batch and applied, small pushes on an empty and a full store, and rendering beside memcpy. */
+/* What the store costs: scrapes and pushes applied, deletions and coming and going, rendering beside memcpy, and memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
+#include "gravel/base/clock.h"
 #include "gravel/gravel/store.h"
+#include "model.h"
 
 #define GROUPS 100 /* scraped targets in the store */
+#define PUSHED_GROUPS 10000 /* of the full store */
+#define PUSHED_LINES 109 /* of each; 1.09 million in all */
+#define FAMILY_LINES 14
+#define DELETES 100 /* in a run */
+#define RUNS_MAX 101
 
 struct work {
 	struct gs_store *store;
@@ -18,6 +26,7 @@ struct work {
 	char *copy;
 	size_t group;
 	int64_t now;
+	struct gs_batch *batches[GROUPS];
 };
 
 static void demand(bool condition, const char *what) {
@@ -90,6 +99,191 @@ static void bench_rendering(const struct bench_options *options, struct work *w)
 	free(w->copy);
 }
 
+/* The full store: groups that push the same application under another instance. */
+
+struct full {
+	struct work w;
+	struct gs_buf body;
+	struct gs_str three; /* three lines that each group has */
+	size_t groups;
+	size_t next; /* group */
+	size_t bytes; /* of the last rendering */
+};
+
+static double rss(void) {
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	demand(f != NULL && fscanf(f, "%*u %lu", &pages) == 1, "/proc/self/statm");
+	fclose(f);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void group_labels(struct gs_label labels[2], char name[16], size_t group) {
+	snprintf(name, 16, "i%06zu", group % 1000000);
+	labels[0] = (struct gs_label){GS_STR("job"), GS_STR("bench")};
+	labels[1] = (struct gs_label){GS_STR("instance"), gs_str_of(name)};
+}
+
+static void push_group(struct full *f, struct gs_str body, size_t group) {
+	struct gs_label labels[2];
+	char name[16];
+	struct gs_store_result result;
+	struct gs_batch_options options = {.labels = labels, .nlabels = 2};
+	group_labels(labels, name, group);
+	gs_batch_begin(f->w.batch, &options);
+	demand(gs_batch_read(f->w.batch, f->w.parser, NULL, body, NULL) == GS_OK, "the group does not parse");
+	demand(gs_store_push(f->w.store, f->w.batch, ++f->w.now, &result, NULL) == GS_OK, "a push is refused");
+}
+
+static void delete_group(struct full *f, size_t group) {
+	struct gs_label labels[2];
+	char name[16];
+	struct gs_store_result result = {0};
+	group_labels(labels, name, group);
+	demand(
+	    gs_store_delete(f->w.store, labels, 2, &result) == GS_OK && result.series_gone != 0, "nothing to delete");
+}
+
+static void push_spread(void *ctx) {
+	struct full *f = ctx;
+	f->next = (f->next + 7919) % f->groups;
+	push_group(f, f->three, f->next);
+}
+
+/* Through one buffer, so that memory for the whole is not what is measured. */
+static void render_full(void *ctx) {
+	struct full *f = ctx;
+	struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
+	struct gs_str after = {0};
+	f->bytes = 0;
+	do {
+		f->bytes += f->w.out.n;
+		gs_buf_clear(&f->w.out);
+	} while (gs_store_render_next(f->w.store, &after, f->w.now, dialect, &f->w.out));
+	bench_sink += f->bytes;
+}
+
+/* The oldest group leaves and one that was never there comes. */
+static void churn(void *ctx) {
+	struct full *f = ctx;
+	delete_group(f, f->next);
+	push_group(f, gs_buf_slice(&f->body), f->next + f->groups);
+	f->next++;
+}
+
+static int by_size(const void *a, const void *b) {
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static struct bench_time time_of(double *seconds, int n) {
+	qsort(seconds, (size_t)n, sizeof(*seconds), by_size);
+	return (struct bench_time){.median = seconds[n / 2], .min = seconds[0], .max = seconds[n - 1], .runs = n};
+}
+
+/* Only the deletions are timed, not what brings the groups back. */
+static void bench_delete(const struct bench_options *options, struct full *f) {
+	double seconds[RUNS_MAX];
+	for (int run = 0; run < options->runs; run++) {
+		size_t n = f->groups < DELETES ? f->groups : DELETES;
+		int64_t start = gs_clock_mono_ns();
+		for (size_t i = 0; i < n; i++)
+			delete_group(f, i * (f->groups / n));
+		seconds[run] = (double)(gs_clock_mono_ns() - start) / 1e9 / (double)n;
+		for (size_t i = 0; i < n; i++)
+			push_group(f, gs_buf_slice(&f->body), i * (f->groups / n));
+	}
+	bench_print_cost("store.full.delete", "us/group", 1e6, time_of(seconds, options->runs));
+}
+
+/* Of the first family of counters: its head and three lines. */
+static struct gs_str three_lines(struct gs_str body) {
+	const char *type = memmem(body.p, body.n, " counter\n", 9);
+	demand(type != NULL, "the group has no counter");
+	const char *head = memrchr(body.p, '\n', (size_t)(type - body.p));
+	const char *end = type + 9;
+	for (int i = 0; i < 3; i++)
+		end = (const char *)memchr(end, '\n', (size_t)(body.p + body.n - end)) + 1;
+	return gs_str_make(head + 1, (size_t)(end - head - 1));
+}
+
+static void full_open(const struct bench_options *options, struct full *f) {
+	struct gs_store_options plain = {0};
+	struct bench_model *model = bench_model_new(PUSHED_LINES, FAMILY_LINES);
+	*f = (struct full){.groups = options->smoke ? 20 : PUSHED_GROUPS};
+	f->w = (struct work){
+	    .store = gs_store_new(&plain), .parser = gs_expo_parser_new(), .batch = gs_batch_new(), .now = 1};
+	demand(model != NULL && f->w.store != NULL && f->w.parser != NULL && f->w.batch != NULL, "out of memory");
+	gs_buf_init(&f->w.out, SIZE_MAX);
+	gs_buf_init(&f->body, SIZE_MAX);
+	bench_model_render(model, BENCH_MODEL_TEXT, &f->body);
+	demand(f->body.status == GS_OK, "out of memory");
+	f->three = three_lines(gs_buf_slice(&f->body));
+	bench_model_free(model);
+}
+
+static void bench_memory(const char *name, double bytes, double lines) {
+	bench_print_cost(
+	    name, "bytes/line", bytes / lines, (struct bench_time){.median = 1, .min = 1, .max = 1, .runs = 1});
+}
+
+static void bench_full(const struct bench_options *options) {
+	struct full f;
+	full_open(options, &f);
+	double lines = (double)(f.groups * PUSHED_LINES);
+	push_group(&f, gs_buf_slice(&f.body), 0);
+	double before = rss();
+	double start = (double)gs_clock_mono_ns();
+	for (size_t i = 1; i < f.groups; i++)
+		push_group(&f, gs_buf_slice(&f.body), i);
+	double seconds = ((double)gs_clock_mono_ns() - start) / 1e9;
+	bench_print("store.full.fill", "lines/s", lines, time_of(&seconds, 1));
+	bench_memory("store.full.memory", (double)gs_store_stats(f.w.store).bytes, lines);
+	bench_memory("store.full.memory.rss", rss() - before, lines);
+	bench_print("store.full.push", "pushes/s", 1, bench_run(options, push, &f.w));
+	bench_print("store.full.push.spread", "pushes/s", 1, bench_run(options, push_spread, &f));
+	bench_delete(options, &f);
+	struct bench_time rendered = bench_run(options, render_full, &f);
+	bench_print("store.full.render", "MB/s", (double)f.bytes / 1e6, rendered);
+	bench_print_cost("store.full.render.time", "ms", 1e3, rendered);
+	f.next = 0;
+	bench_print("store.full.churn", "lines/s", PUSHED_LINES, bench_run(options, churn, &f));
+	bench_memory("store.full.churn.memory", (double)gs_store_stats(f.w.store).bytes, lines);
+	gs_buf_free(&f.w.out);
+	gs_buf_free(&f.body);
+	gs_batch_free(f.w.batch);
+	gs_expo_parser_free(f.w.parser);
+	gs_store_free(f.w.store);
+}
+
+/* Scrapes that bring what is there already: each target has its batch, read once. */
+static void apply_batch(void *ctx) {
+	struct work *w = ctx;
+	struct gs_store_result result;
+	char name[32];
+	w->group = (w->group + 1) % GROUPS;
+	snprintf(name, sizeof(name), "host%zu:9100", w->group);
+	struct gs_scrape_info info = {
+	    .key = {.job = GS_STR("node"), .instance = gs_str_of(name)}, .time_ms = ++w->now, .interval_ms = 15000};
+	demand(gs_store_scrape(w->store, &info, w->batches[w->group], w->now, &result) == GS_OK, "a scrape is refused");
+}
+
+static void bench_unchanged(const struct bench_options *options, struct work *w, double samples) {
+	struct gs_batch *own = w->batch;
+	char names[GROUPS][32]; /* the batches point there */
+	for (size_t i = 0; i < GROUPS; i++) {
+		snprintf(names[i], sizeof(names[i]), "host%zu:9100", i);
+		w->batch = w->batches[i] = gs_batch_new();
+		demand(w->batch != NULL, "out of memory");
+		read_body(w, w->body, true, gs_str_of(names[i]));
+	}
+	w->batch = own;
+	bench_print_cost(
+	    "store.scrape.apply_unchanged", "ns/sample", 1e9 / samples, bench_run(options, apply_batch, w));
+	for (size_t i = 0; i < GROUPS; i++)
+		gs_batch_free(w->batches[i]);
+}
+
 int main(int argc, char **argv) {
 	struct bench_options options = bench_options_read(argc, argv);
 	struct gs_store_options plain = {0};
@@ -107,6 +301,7 @@ int main(int argc, char **argv) {
 	for (int i = 0; i < GROUPS; i++)
 		scrape(&w);
 	bench_print_cost("store.scrape.read_and_apply", "ns/sample", 1e9 / samples, bench_run(&options, scrape, &w));
+	bench_unchanged(&options, &w, samples);
 	bench_print("store.push.full", "pushes/s", 1, bench_run(&options, push, &w));
 	bench_rendering(&options, &w);
 	struct gs_store_stats stats = gs_store_stats(w.store);
@@ -120,5 +315,6 @@ int main(int argc, char **argv) {
 	gs_expo_parser_free(w.parser);
 	gs_store_free(w.store);
 	free(body);
+	bench_full(&options);
 	return 0;
 }
