@@ -43,6 +43,15 @@ void gs_lock_take(struct gs_lock *lock) {
 	owned(lock);
 }
 
+bool gs_lock_try(struct gs_lock *lock) {
+	assert(rank_held < lock->rank);
+	int rc = pthread_mutex_trylock(&lock->mutex);
+	assert(rc == 0 || rc == EBUSY);
+	if (rc == 0)
+		owned(lock);
+	return rc == 0;
+}
+
 void gs_lock_release(struct gs_lock *lock) {
 	disowned(lock);
 	int rc = pthread_mutex_unlock(&lock->mutex);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the writer does with an entry. */
+/* What happens to an entry: on the writer's thread, or on the one that brought it where nobody stands in its way. */
 #include "gravel/base/clock.h"
 #include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
+
+#define AT_ONCE_SAMPLES 4096 /* a push of more keeps its thread, and all that wait for it, too long */
 
 static void count_result(const struct gs_store_result *result, const char *source) {
 	gs_metric_add_l(GS_M_APPLIED_SAMPLES, (double)result->samples, source, NULL);
@@ -20,29 +22,29 @@ static void count_result(const struct gs_store_result *result, const char *sourc
 }
 
 /* Append, then apply: the order that makes a push durable once the log is (DESIGN 6). */
-static enum gs_status apply_logged(struct gs_ingest *ingest, struct entry *entry, struct gs_error *err) {
-	struct gs_store_result result = {0};
+static enum gs_status apply_logged_locked(
+    struct gs_ingest *ingest, const struct entry *entry, struct gs_store_result *ret, struct gs_error *err) {
 	uint64_t position;
 	struct gs_journal_entry logged = {.time_ms = gs_clock_wall_ms(), .body = entry->body};
+	gs_lock_assert_held(&ingest->store_lock); /* so the positions come in the order of the changes */
 	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
 	if (status != GS_OK)
 		return gs_error_set(err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
-	gs_ingest_store_take(ingest);
 	if (entry->kind == ENTRY_PUSH)
-		status = gs_store_push(ingest->store, entry->batch, logged.time_ms, &result, err);
-	else
-		status = gs_store_delete(ingest->store, entry->labels, entry->nlabels, &result);
+		return gs_store_push(ingest->store, entry->batch, logged.time_ms, ret, err);
+	return gs_store_delete(ingest->store, entry->labels, entry->nlabels, ret);
+}
+
+/* With the store's lock, which is released. */
+static void apply_push(struct gs_ingest *ingest, struct entry *entry) {
+	struct gs_error err = {0};
+	struct gs_store_result result = {0};
+	gs_ingest_done_fn *done = entry->done;
+	void *ctx = entry->ctx;
+	enum gs_status status = apply_logged_locked(ingest, entry, &result, &err);
 	gs_ingest_store_release(ingest);
 	if (status == GS_OK)
 		count_result(&result, "push");
-	return status;
-}
-
-static void apply_push(struct gs_ingest *ingest, struct entry *entry) {
-	struct gs_error err = {0};
-	gs_ingest_done_fn *done = entry->done;
-	void *ctx = entry->ctx;
-	enum gs_status status = apply_logged(ingest, entry, &err);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->pushes--;
 	gs_lock_release(&ingest->queue_lock);
@@ -98,9 +100,21 @@ static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 }
 
 void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
-	if (entry->kind == ENTRY_SCRAPE)
+	if (entry->kind == ENTRY_SCRAPE) {
 		apply_scrape(ingest, entry);
-	else
+	} else {
+		gs_ingest_store_take(ingest);
 		apply_push(ingest, entry);
+	}
 	gs_entry_put(ingest, entry);
+}
+
+/* What is queued belongs to others, whose pushes are not answered yet: none of them can tell that this one passed. */
+bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
+	if (entry->kind != ENTRY_PUSH || gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES ||
+	    !gs_journal_is_instant(ingest->journal) || !gs_lock_try(&ingest->store_lock))
+		return false;
+	apply_push(ingest, entry);
+	gs_entry_put(ingest, entry);
+	return true;
 }

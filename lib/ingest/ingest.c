@@ -229,7 +229,8 @@ enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_p
 			gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
 		return status;
 	}
-	gs_ingest_queue(ingest, entry);
+	if (!gs_ingest_apply_at_once(ingest, entry))
+		gs_ingest_queue(ingest, entry);
 	return GS_OK;
 }
 

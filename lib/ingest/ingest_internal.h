@@ -105,6 +105,9 @@ void gs_ingest_store_release(struct gs_ingest *ingest);
 /* apply.c: on the writer's thread. */
 void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 
+/* On any thread: apply and answer a push now if the store is free and nothing has to be waited for; false: queue it. */
+bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);
+
 /* own.c: on the writer's thread. */
 void gs_ingest_refresh_own(struct gs_ingest *ingest);
 

@@ -3,6 +3,7 @@
 #define GRAVEL_BASE_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gravel/base/status.h"
@@ -35,6 +36,9 @@ GS_MUST_USE enum gs_status gs_lock_init(struct gs_lock *lock, enum gs_lock_rank 
 void gs_lock_destroy(struct gs_lock *lock);
 void gs_lock_take(struct gs_lock *lock);
 void gs_lock_release(struct gs_lock *lock);
+
+/** gs_lock_try(lock): Take ${lock} if nobody has it; false otherwise. */
+GS_MUST_USE bool gs_lock_try(struct gs_lock *lock);
 
 /** gs_lock_pass(from, to): Take ${to} and then release ${from}, held until now: two locks so used serve in the order of asking. */
 void gs_lock_pass(struct gs_lock *from, struct gs_lock *to);

@@ -40,7 +40,7 @@ struct gs_ingest_message {
  * stream. One thread at a time; slices are needed during the call only. */
 void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message *message);
 
-/* The result of a push or deletion, on the writer's thread, exactly once; must not block. ${err} says why for the client. */
+/* The result of a push or deletion, exactly once, on the writer's thread or on that of the call, even before it returns; must not block. ${err} says why for the client. */
 typedef void gs_ingest_done_fn(void *ctx, enum gs_status status, const struct gs_error *err);
 
 struct gs_ingest_push {
@@ -54,7 +54,7 @@ struct gs_ingest_push {
 };
 
 /** gs_ingest_push(ingest, push, err):
- * Parse a push on this thread and queue it. With GS_OK done will be called; otherwise it will not: GS_EINVAL or GS_ELIMIT with line and
+ * Parse a push on this thread, and apply it here as well if nobody else is at the store, else queue it. With GS_OK done will be called; otherwise it will not: GS_EINVAL or GS_ELIMIT with line and
  * column for what does not parse, GS_EAGAIN when too many are in flight, GS_ENOMEM. Any thread. */
 GS_MUST_USE enum gs_status gs_ingest_push(
     struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err);
