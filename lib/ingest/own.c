@@ -43,13 +43,14 @@ void gs_ingest_refresh_own(struct gs_ingest *ingest) {
 	gs_telemetry_render(GS_METRIC_RECEIVER, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_TIMESTAMP, &ingest->own_text);
 	gs_metric_head(GS_M_SCRAPE_AGE, &ingest->own_text);
-	/* Only this thread changes the groups, so reading them needs no lock. */
+	gs_ingest_store_take(ingest);
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		write_group_gauge(
 		    &ingest->own_text, "gravel_scrape_timestamp_seconds", &group, (double)group.time_ms / 1e3);
 		write_group_gauge(
 		    &ingest->own_text, "gravel_scrape_age_seconds", &group, (double)(now_ms - group.time_ms) / 1e3);
 	}
+	gs_ingest_store_release(ingest);
 	gs_batch_begin(ingest->own_batch, &options);
 	if (ingest->own_text.status != GS_OK ||
 	    gs_batch_read(ingest->own_batch, ingest->own_parser, NULL, gs_buf_slice(&ingest->own_text), NULL) != GS_OK)

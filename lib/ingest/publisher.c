@@ -43,11 +43,13 @@ void gs_publishers_forget(struct gs_ingest *ingest) {
 	struct gs_group_view group;
 	struct publisher *publisher;
 	size_t cursor = 0;
+	gs_ingest_store_take(ingest);
 	while (gs_store_group_next(ingest->store, &cursor, &group)) {
 		publisher = gs_map_get(ingest->publishers, group.key.publisher);
 		if (publisher != NULL)
 			publisher->seen = true;
 	}
+	gs_ingest_store_release(ingest);
 	cursor = 0;
 	while ((publisher = gs_map_next(ingest->publishers, &cursor, NULL)) != NULL) {
 		if (!publisher->seen)

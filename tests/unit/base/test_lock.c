@@ -58,6 +58,38 @@ static void test_excludes(void **state) {
 	teardown(&s);
 }
 
+static void *try_once(void *arg) {
+	struct shared *s = arg;
+	s->count = 1;
+	if (gs_lock_try(&s->lock)) {
+		s->count = 2;
+		gs_lock_release(&s->lock);
+	}
+	return NULL;
+}
+
+static int tried_by_another(struct shared *s) {
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, try_once, s), 0);
+	pthread_join(thread, NULL);
+	return s->count;
+}
+
+static void test_try_does_not_wait(void **state) {
+	(void)state;
+	struct shared s;
+	setup(&s);
+	assert_true(gs_lock_try(&s.lock));
+	gs_lock_assert_held(&s.lock);
+	assert_int_equal(tried_by_another(&s), 1);
+	gs_lock_release(&s.lock);
+	assert_int_equal(tried_by_another(&s), 2);
+	gs_lock_take(&s.lock);
+	assert_int_equal(tried_by_another(&s), 1);
+	gs_lock_release(&s.lock);
+	teardown(&s);
+}
+
 static void *wait_ready(void *arg) {
 	struct shared *s = arg;
 	gs_lock_take(&s->lock);
@@ -176,6 +208,13 @@ static void falling_ranks(void) {
 	gs_lock_take(&low);
 }
 
+static void tried_falling(void) {
+	make_two();
+	gs_lock_take(&high);
+	if (gs_lock_try(&low))
+		_exit(0);
+}
+
 static void taken_twice(void) {
 	make_two();
 	gs_lock_take(&low);
@@ -228,6 +267,7 @@ static void test_misuse_is_asserted(void **state) {
 	(void)state;
 	assert_false(aborts(rising_ranks));
 	assert_true(aborts(falling_ranks));
+	assert_true(aborts(tried_falling));
 	assert_true(aborts(taken_twice));
 	assert_true(aborts(released_unheld));
 	assert_true(aborts(released_in_order));
@@ -240,6 +280,7 @@ static void test_misuse_is_asserted(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_excludes),
+	    cmocka_unit_test(test_try_does_not_wait),
 	    cmocka_unit_test(test_broadcast_wakes_all),
 	    cmocka_unit_test(test_wait_ends_in_time),
 	    cmocka_unit_test(test_wait_for_the_longest_time),

@@ -26,7 +26,7 @@ static struct gs_ingest *open_ingest(void) {
 	    .store = {.max_age_ms = 80000},
 	    .publisher_label = true,
 	    .topic = "prometheus",
-	    .push_samples = 1000,
+	    .push_samples = 5000,
 	    .pushes_in_flight = 64,
 	};
 	struct gs_ingest *ingest = NULL;
@@ -205,6 +205,7 @@ static void test_bad_messages(void **state) {
 
 struct outcome {
 	_Atomic int done;
+	pthread_t thread; /* that said so */
 	enum gs_status status;
 	struct gs_error err;
 };
@@ -213,6 +214,7 @@ static void on_done(void *ctx, enum gs_status status, const struct gs_error *err
 	struct outcome *outcome = ctx;
 	outcome->status = status;
 	outcome->err = *err;
+	outcome->thread = pthread_self();
 	atomic_store(&outcome->done, 1);
 }
 
@@ -250,6 +252,42 @@ static void test_push(void **state) {
 	while (!atomic_load(&outcome.done))
 		gs_clock_sleep_ms(1);
 	assert_string_equal(family(ingest, "d"), "");
+	gs_ingest_free(ingest);
+}
+
+#define AT_ONCE 4096 /* samples of the largest push that is applied where it came */
+
+/* Push ${n} samples; whether they were applied on this thread, before the call returned. */
+static bool push_here(struct gs_ingest *ingest, int n) {
+	struct outcome outcome = {0};
+	struct gs_buf body;
+	gs_buf_init(&body, SIZE_MAX);
+	for (int i = 0; i < n; i++)
+		gs_buf_printf(&body, "s%d 1\n", i);
+	struct gs_ingest_push what = {.body = gs_buf_slice(&body), .done = on_done, .ctx = &outcome};
+	assert_int_equal(gs_ingest_push(ingest, &what, NULL), GS_OK);
+	bool at_once = atomic_load(&outcome.done);
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	assert_int_equal(outcome.status, GS_OK);
+	bool here = pthread_equal(outcome.thread, pthread_self());
+	assert_true(at_once || !here);
+	gs_buf_free(&body);
+	return here;
+}
+
+/* The writer may be at the store for a moment, but not at every one of so many. A large push is always the writer's. */
+static void test_push_at_once(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	int here = 0;
+	for (int i = 0; i < 1000; i++)
+		here += push_here(ingest, 1);
+	assert_true(here > 0);
+	assert_string_equal(family(ingest, "s0"), "# TYPE s0 untyped\ns0 1000\n");
+	assert_false(push_here(ingest, AT_ONCE + 1));
+	assert_string_equal(family(ingest, "s0"), "# TYPE s0 untyped\ns0 1001\n");
+	assert_true(gs_metric_get(GS_M_JOURNAL_POSITION, NULL, NULL) == 1001);
 	gs_ingest_free(ingest);
 }
 
@@ -317,6 +355,7 @@ int main(void) {
 	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_bad_messages),
 	    cmocka_unit_test(test_push),
+	    cmocka_unit_test(test_push_at_once),
 	    cmocka_unit_test(test_concurrent),
 	    cmocka_unit_test(test_out_of_memory),
 	};
