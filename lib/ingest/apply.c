@@ -5,6 +5,7 @@
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
+#define RUN_SAMPLES 16384 /* of pushes that are applied under one lock: some milliseconds */
 #define AT_ONCE_SAMPLES 4096 /* a push of more keeps its thread, and all that wait for it, too long */
 
 static void count_result(const struct gs_store_result *result, const char *source) {
@@ -22,35 +23,30 @@ static void count_result(const struct gs_store_result *result, const char *sourc
 }
 
 /* Append, then apply: the order that makes a push durable once the log is (DESIGN 6). */
-static enum gs_status apply_logged_locked(
-    struct gs_ingest *ingest, const struct entry *entry, struct gs_store_result *ret, struct gs_error *err) {
+static enum gs_status apply_logged_locked(struct gs_ingest *ingest, struct entry *entry) {
 	uint64_t position;
 	struct gs_journal_entry logged = {.time_ms = gs_clock_wall_ms(), .body = entry->body};
 	gs_lock_assert_held(&ingest->store_lock); /* so the positions come in the order of the changes */
 	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
 	if (status != GS_OK)
-		return gs_error_set(err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
+		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
 	if (entry->kind == ENTRY_PUSH)
-		return gs_store_push(ingest->store, entry->batch, logged.time_ms, ret, err);
-	return gs_store_delete(ingest->store, entry->labels, entry->nlabels, ret);
+		return gs_store_push(ingest->store, entry->batch, logged.time_ms, &entry->result, &entry->err);
+	return gs_store_delete(ingest->store, entry->labels, entry->nlabels, &entry->result);
 }
 
-/* With the store's lock, which is released. */
-static void apply_push(struct gs_ingest *ingest, struct entry *entry) {
-	struct gs_error err = {0};
-	struct gs_store_result result = {0};
-	gs_ingest_done_fn *done = entry->done;
-	void *ctx = entry->ctx;
-	enum gs_status status = apply_logged_locked(ingest, entry, &result, &err);
-	gs_ingest_store_release(ingest);
-	if (status == GS_OK)
-		count_result(&result, "push");
+/* Count and answer what was applied, and take it back into the pool. */
+static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
+	if (entry->status == GS_OK)
+		count_result(&entry->result, "push");
+	else
+		gs_log(
+		    GS_LOG_VERBOSE, "refused a push: %u:%u: %s", entry->err.line, entry->err.column, entry->err.text);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->pushes--;
 	gs_lock_release(&ingest->queue_lock);
-	if (status != GS_OK)
-		gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err.line, err.column, err.text);
-	done(ctx, status, &err);
+	entry->done(entry->ctx, entry->status, &entry->err);
+	gs_entry_put(ingest, entry);
 }
 
 static const char *drop_reason(enum gs_status status) {
@@ -99,14 +95,31 @@ static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 		gs_metric_add_l(GS_M_DROPPED_SAMPLES, (double)dropped, "malformed", NULL);
 }
 
-void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
-	if (entry->kind == ENTRY_SCRAPE) {
-		apply_scrape(ingest, entry);
-	} else {
-		gs_ingest_store_take(ingest);
-		apply_push(ingest, entry);
+/* With readers at the store, each take of it may cost the time of one of them: so pushes that wait share one. */
+static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first) {
+	struct entry *end = first;
+	size_t samples = 0;
+	gs_ingest_store_take(ingest);
+	for (; end != NULL && end->kind != ENTRY_SCRAPE && samples < RUN_SAMPLES; end = end->next) {
+		end->status = apply_logged_locked(ingest, end);
+		samples += gs_batch_stats(end->batch).samples;
 	}
+	gs_ingest_store_release(ingest);
+	while (first != end) {
+		struct entry *entry = first;
+		first = first->next;
+		finish_push(ingest, entry);
+	}
+	return end;
+}
+
+struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
+	if (entry->kind != ENTRY_SCRAPE)
+		return apply_pushes(ingest, entry);
+	struct entry *next = entry->next;
+	apply_scrape(ingest, entry);
 	gs_entry_put(ingest, entry);
+	return next;
 }
 
 /* What is queued belongs to others, whose pushes are not answered yet: none of them can tell that this one passed. */
@@ -114,7 +127,8 @@ bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
 	if (entry->kind != ENTRY_PUSH || gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES ||
 	    !gs_journal_is_instant(ingest->journal) || !gs_lock_try(&ingest->store_lock))
 		return false;
-	apply_push(ingest, entry);
-	gs_entry_put(ingest, entry);
+	entry->status = apply_logged_locked(ingest, entry);
+	gs_ingest_store_release(ingest);
+	finish_push(ingest, entry);
 	return true;
 }

@@ -82,11 +82,8 @@ static void *writer(void *arg) {
 		struct entry *list = wait_for_work(ingest, &ticket, &stop);
 		if (ticket != 0)
 			refresh(ingest, ticket);
-		while (list != NULL) {
-			struct entry *entry = list;
-			list = list->next;
-			gs_ingest_apply(ingest, entry);
-		}
+		while (list != NULL)
+			list = gs_ingest_apply(ingest, list);
 		tick(ingest);
 	}
 	return NULL;

@@ -25,6 +25,9 @@ struct entry {
 	size_t nlabels;
 	gs_ingest_done_fn *done;
 	void *ctx;
+	enum gs_status status; /* of applying it */
+	struct gs_error err;
+	struct gs_store_result result;
 	/* scrape */
 	struct gs_scrape_info info;
 	int64_t end_ms; /* of the scrape */
@@ -102,8 +105,8 @@ void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry);
 void gs_ingest_store_take(struct gs_ingest *ingest);
 void gs_ingest_store_release(struct gs_ingest *ingest);
 
-/* apply.c: on the writer's thread. */
-void gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
+/* apply.c: on the writer's thread: apply the first of a list, and of pushes those that follow it. Returns what is left. */
+struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 
 /* On any thread: apply and answer a push now if the store is free and nothing has to be waited for; false: queue it. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);
