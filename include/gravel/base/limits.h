@@ -15,6 +15,9 @@
 #define GS_LIMIT_BUCKETS 4096 /* buckets or quantiles of one histogram or summary */
 #define GS_LIMIT_SEEN 25000000 /* series, metrics and families that gs_expo_seen remembers: 256 MiB */
 
+/* Regular expressions (match). Fixed: what takes its compiler no noticeable time. */
+#define GS_LIMIT_REGEX (16 * 1024) /* bytes */
+
 /* Checking of whole bodies (check). Fixed: some hundred MiB of memory. */
 #define GS_LIMIT_CHECK_FAMILIES 1000000 /* families that are counted one by one */
 

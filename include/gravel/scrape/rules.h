@@ -9,13 +9,12 @@
 #include "gravel/expo/expo.h"
 
 /*
- * The clearmode rules of a job: which of its metrics aggregate how, decided where they are scraped. The only part of the project that
- * includes pcre2.h. One thread at a time.
+ * The clearmode rules of a job: which of its metrics aggregate how, decided where they are scraped. One thread at a time.
  */
 struct gs_rules;
 
 struct gs_rule {
-	/* PCRE2, must match the whole name of a sample: of a histogram also its _bucket, _sum and _count */
+	/* as match/regex.h has it: must match the whole name of a sample, of a histogram also its _bucket, _sum and _count */
 	const char *metric;
 	const char *clearmode; /* as in the store's grammar, which is checked there */
 };
