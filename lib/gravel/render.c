@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+
 #include "gravel/expo/write.h"
 #include "store_internal.h"
 
@@ -7,14 +9,39 @@
 
 #define AHEAD 8 /* series whose memory is asked for before it is their turn */
 
+/* Which lines a reader asked for. */
+struct filter {
+	gs_store_wanted_fn *wanted; /* NULL: all */
+	void *ctx;
+	char name[GS_LIMIT_NAME + 16]; /* that of the family, then the suffix */
+	size_t nname;
+};
+
 struct view {
 	struct gs_expo_writer *writer;
+	struct filter *filter;
+	struct gs_label *looked; /* all labels, for the filter, with room for one more before and behind */
+	size_t nlooked;
 	struct gs_str ready[2]; /* the texts of target and series */
 	const struct gs_label *labels; /* instead of them, where a name must be escaped */
 	size_t nlabels;
 	enum gs_expo_type type;
 	const struct value *value;
 };
+
+static bool is_wanted(const struct view *view, struct gs_str suffix, const struct gs_label *bound) {
+	struct filter *filter = view->filter;
+	struct gs_label *labels = view->looked - 1;
+	size_t n = view->nlooked + 1;
+	if (filter->wanted == NULL)
+		return true;
+	if (suffix.n != 0)
+		memcpy(filter->name + filter->nname, suffix.p, suffix.n);
+	labels[0] = (struct gs_label){GS_STR("__name__"), gs_str_make(filter->name, filter->nname + suffix.n)};
+	if (bound != NULL)
+		labels[n++] = *bound;
+	return filter->wanted(filter->ctx, labels, n);
+}
 
 static void write_one(const struct view *view, struct gs_str suffix, const struct gs_label *bound, double value) {
 	struct gs_expo_sample sample = {.suffix = suffix,
@@ -23,7 +50,8 @@ static void write_one(const struct view *view, struct gs_str suffix, const struc
 	    .nlabels = view->nlabels,
 	    .bound = bound,
 	    .value = value};
-	gs_expo_write_sample(view->writer, &sample);
+	if (is_wanted(view, suffix, bound))
+		gs_expo_write_sample(view->writer, &sample);
 }
 
 static void write_bounds(const struct view *view) {
@@ -70,16 +98,20 @@ static void write_pass(const struct view *view, enum pass pass) {
 		write_count(view);
 }
 
-static void write_series(struct gs_store *store, struct gs_expo_writer *writer, const struct series *series,
-    int64_t now_ms, enum pass pass) {
-	struct gs_label labels[RENDER_LABELS_MAX];
+static void write_series(struct gs_store *store, struct gs_expo_writer *writer, struct filter *filter,
+    const struct series *series, int64_t now_ms, enum pass pass) {
+	struct gs_label room[RENDER_LABELS_MAX + 2], *labels = room + 1;
 	enum gs_expo_type type = (enum gs_expo_type)series->type;
 	const struct extra *extra = gs_extra_of(store, series);
 	const struct text *own = gs_text_at(store, series->own);
 	struct value value = {.simple = series->value, .parts = extra != NULL ? extra->parts : NULL};
-	struct view view = {.writer = writer, .labels = labels, .type = type, .value = &value};
-	if (own->odd && writer->dialect.escaping != GS_ESCAPE_NONE) {
-		view.nlabels = gs_text_labels(store, series, labels, RENDER_LABELS_MAX);
+	struct view view = {
+	    .writer = writer, .filter = filter, .looked = labels, .labels = labels, .type = type, .value = &value};
+	bool escaped = own->odd && writer->dialect.escaping != GS_ESCAPE_NONE;
+	if (escaped || filter->wanted != NULL)
+		view.nlooked = gs_text_labels(store, series, labels, RENDER_LABELS_MAX);
+	if (escaped) {
+		view.nlabels = view.nlooked;
 	} else {
 		view.ready[0] = gs_text_str(gs_text_at(store, series->target));
 		view.ready[1] = gs_text_str(own);
@@ -97,17 +129,17 @@ static void write_series(struct gs_store *store, struct gs_expo_writer *writer, 
 }
 
 /* Series stand in memory as they came, not as they are served: without this most of a rendering waits for them. */
-static void write_all(struct gs_store *store, struct gs_expo_writer *writer, const struct family *family,
-    int64_t now_ms, enum pass pass) {
+static void write_all(struct gs_store *store, struct gs_expo_writer *writer, struct filter *filter,
+    const struct family *family, int64_t now_ms, enum pass pass) {
 	for (uint32_t i = 0; i < family->n; i++) {
 		if (i + AHEAD < family->n)
 			__builtin_prefetch(gs_series_at(store, family->series[i + AHEAD]));
-		write_series(store, writer, gs_series_at(store, family->series[i]), now_ms, pass);
+		write_series(store, writer, filter, gs_series_at(store, family->series[i]), now_ms, pass);
 	}
 }
 
-static void write_family(
-    struct gs_store *store, struct family *family, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+static void write_family(struct gs_store *store, struct family *family, struct filter *filter, int64_t now_ms,
+    struct gs_expo_dialect dialect, struct gs_buf *out) {
 	struct gs_expo_writer writer;
 	enum gs_expo_type type = GS_TYPE_UNTYPED;
 	/* Text has no gaugehistogram: to its readers the parts are metrics of their own. */
@@ -119,7 +151,7 @@ static void write_family(
 	gs_expo_write_family(&writer, &head);
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
-		write_all(store, &writer, family, now_ms, pass);
+		write_all(store, &writer, filter, family, now_ms, pass);
 		if (one)
 			break;
 	}
@@ -146,7 +178,8 @@ bool gs_store_render_next(
 	struct family *family = family_after(store, *after);
 	if (family == NULL)
 		return false;
-	write_family(store, family, now_ms, dialect, out);
+	struct filter all = {.wanted = NULL};
+	write_family(store, family, &all, now_ms, dialect, out);
 	*after = family->name;
 	return true;
 }
@@ -173,9 +206,17 @@ bool gs_store_family(const struct gs_store *store, struct gs_str name, struct gs
 
 bool gs_store_render_family(
     struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	return gs_store_render_family_if(store, name, now_ms, dialect, NULL, NULL, out);
+}
+
+bool gs_store_render_family_if(struct gs_store *store, struct gs_str name, int64_t now_ms,
+    struct gs_expo_dialect dialect, gs_store_wanted_fn *wanted, void *ctx, struct gs_buf *out) {
 	struct family *family = gs_family_find(store, name);
+	struct filter filter = {.wanted = wanted, .ctx = ctx, .nname = name.n};
 	if (family == NULL)
 		return false;
-	write_family(store, family, now_ms, dialect, out);
+	assert(name.n <= GS_LIMIT_NAME);
+	memcpy(filter.name, name.p, name.n);
+	write_family(store, family, &filter, now_ms, dialect, out);
 	return true;
 }

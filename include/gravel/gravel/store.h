@@ -122,6 +122,15 @@ bool gs_store_render_next(
 bool gs_store_render_family(
     struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);
 
+/* Whether a line is to be written: ${labels} are those of the series with __name__ before them, the name of the line in text (that of a bucket ends in _bucket), and
+ * its le or quantile behind them. Called by the rendering: it must not touch the store. */
+typedef bool gs_store_wanted_fn(void *ctx, const struct gs_label *labels, size_t n);
+
+/** gs_store_render_family_if(store, name, now_ms, dialect, wanted, ctx, out):
+ * As gs_store_render_family, but only those lines that ${wanted} wants (NULL: all); without any there is no head either. */
+bool gs_store_render_family_if(struct gs_store *store, struct gs_str name, int64_t now_ms,
+    struct gs_expo_dialect dialect, gs_store_wanted_fn *wanted, void *ctx, struct gs_buf *out);
+
 /* A family as it is now. */
 struct gs_family_view {
 	struct gs_str name; /* lives until the family changes */

@@ -98,6 +98,47 @@ static void test_one_family(void **state) {
 	bench_close(&b);
 }
 
+/* Wants the lines whose labels, written down, contain ${ctx}. */
+static bool wants(void *ctx, const struct gs_label *labels, size_t n) {
+	char text[512];
+	size_t at = 0;
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(
+		    text + at, sizeof(text) - at, "%.*s=%.*s,", GS_FMT(labels[i].name), GS_FMT(labels[i].value));
+	assert_true(gs_str_eq(labels[0].name, GS_STR("__name__")));
+	return strstr(text, ctx) != NULL;
+}
+
+static void assert_filtered(struct bench *b, const char *family, const char *wanted, const char *expected) {
+	struct gs_buf out;
+	gs_buf_init(&out, 10000);
+	assert_true(gs_store_render_family_if(
+	    b->store, gs_str_of(family), b->now, values, wants, (void *)(uintptr_t)wanted, &out));
+	gs_buf_char(&out, '\0');
+	assert_string_equal(out.p, expected);
+	gs_buf_free(&out);
+}
+
+static void test_some_lines_of_a_family(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &plain);
+	assert_pushed(&b, body);
+	assert_pushed(&b, "# TYPE g gauge\ng{x=\"1\",y=\"2\"} 1\ng{x=\"2\"} 2\ng 3\n");
+	assert_filtered(&b, "g", "__name__=g,x=1,y=2,", "# TYPE g gauge\ng{x=\"1\",y=\"2\"} 1\n");
+	assert_filtered(&b, "g", "x=", "# TYPE g gauge\ng{x=\"1\",y=\"2\"} 1\ng{x=\"2\"} 2\n");
+	assert_filtered(&b, "g", "z=", "");
+	assert_filtered(&b, "my.time", "__name__=my.time_bucket,le=1,",
+	    "# TYPE U__my_2e_time histogram\nU__my_2e_time_bucket{le=\"1\"} 2\n");
+	assert_filtered(
+	    &b, "my.time", "__name__=my.time_count,", "# TYPE U__my_2e_time histogram\nU__my_2e_time_count 3\n");
+	assert_filtered(&b, "my.requests", "http.route=/a\"b,",
+	    "# HELP U__my_2e_requests How \"many\".\n# TYPE U__my_2e_requests counter\n"
+	    "U__my_2e_requests{code=\"200\",U__http_2e_route=\"/a\\\"b\"} 5\n");
+	assert_false(gs_store_render_family_if(b.store, GS_STR("my"), b.now, values, wants, NULL, NULL));
+	bench_close(&b);
+}
+
 /* Scraped by another of us, an exposition is the same again. */
 static void test_round_trip(void **state) {
 	(void)state;
@@ -118,6 +159,7 @@ int main(void) {
 	    cmocka_unit_test(test_dialects),
 	    cmocka_unit_test(test_names_that_look_escaped),
 	    cmocka_unit_test(test_one_family),
+	    cmocka_unit_test(test_some_lines_of_a_family),
 	    cmocka_unit_test(test_round_trip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
