@@ -13,15 +13,23 @@
 #define STEP ((size_t)16 * 1024) /* the least room made for output at a time */
 #define ZLIB_FEED ((size_t)1 << 30) /* zlib counts in unsigned int */
 #define ZLIB_GZIP (15 + 16) /* windowBits: 32 KiB, gzip wrapping */
+#define ZLIB_RAW (-15) /* the same without wrapping */
+#define FLUSH_ROOM 16 /* bytes of a full flush, and more: zlib asks for more than 6 to be free behind it */
 #define HINT_RATIO 32 /* a claimed length is believed up to this many times the input */
 
-/* Invariant: deflate and inflate are initialised if and only if their flag is set. */
+/* Invariant: z is initialised if and only if on is set. */
+struct deflater {
+	z_stream z;
+	bool on;
+	int level;
+};
+
+/* Invariant: inflate is initialised if and only if its flag is set. */
 struct gs_codec {
-	z_stream deflate;
+	struct deflater deflate;
+	struct deflater piece; /* without wrapping */
 	z_stream inflate;
-	bool deflate_on;
 	bool inflate_on;
-	int deflate_level;
 	ZSTD_CCtx *zstd_c;
 	ZSTD_DCtx *zstd_d;
 };
@@ -92,16 +100,16 @@ static enum gs_status zlib_step(
 	return sink_wrote(sink, n - z->avail_out);
 }
 
-static enum gs_status deflate_ready(struct gs_codec *codec, int level) {
-	z_stream *z = &codec->deflate;
-	if (codec->deflate_on && codec->deflate_level == level)
+static enum gs_status deflate_ready(struct deflater *deflater, int level, int window) {
+	z_stream *z = &deflater->z;
+	if (deflater->on && deflater->level == level)
 		return zlib_status(deflateReset(z));
-	if (codec->deflate_on)
+	if (deflater->on)
 		deflateEnd(z);
 	*z = (z_stream){.zalloc = zlib_alloc, .zfree = zlib_free};
-	int rc = deflateInit2(z, level, Z_DEFLATED, ZLIB_GZIP, 8, Z_DEFAULT_STRATEGY);
-	codec->deflate_on = rc == Z_OK;
-	codec->deflate_level = level;
+	int rc = deflateInit2(z, level, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
+	deflater->on = rc == Z_OK;
+	deflater->level = level;
 	return zlib_status(rc);
 }
 
@@ -109,13 +117,33 @@ static enum gs_status gzip_compress(struct gs_codec *codec, int level, struct gs
 	struct sink sink = {.out = out};
 	size_t want = in.n / 8 + STEP;
 	int rc = Z_OK;
-	enum gs_status status = deflate_ready(codec, level != 0 ? level : 6);
+	z_stream *z = &codec->deflate.z;
+	enum gs_status status = deflate_ready(&codec->deflate, level != 0 ? level : 6, ZLIB_GZIP);
 	while (status == GS_OK && rc != Z_STREAM_END) {
-		zlib_feed(&codec->deflate, &in);
-		status = zlib_step(&codec->deflate, deflate, in.n != 0 ? Z_NO_FLUSH : Z_FINISH, &sink, want, &rc);
+		zlib_feed(z, &in);
+		status = zlib_step(z, deflate, in.n != 0 ? Z_NO_FLUSH : Z_FINISH, &sink, want, &rc);
 		want = STEP;
 	}
 	return status;
+}
+
+/* Blocks that end on a byte, the last of them not marked as such: others may follow. */
+static enum gs_status gzip_piece(struct gs_codec *codec, int level, struct gs_str in, struct gs_buf *out) {
+	z_stream *z = &codec->piece.z;
+	enum gs_status status = deflate_ready(&codec->piece, level != 0 ? level : 6, ZLIB_RAW);
+	if (status != GS_OK || in.n == 0)
+		return status;
+	size_t room = deflateBound(z, (uLong)in.n) + FLUSH_ROOM;
+	char *p = gs_buf_reserve(out, room);
+	if (p == NULL)
+		return out->status;
+	z->next_out = (Bytef *)p;
+	z->avail_out = (uInt)room;
+	z->avail_in = 0;
+	zlib_feed(z, &in);
+	int rc = deflate(z, Z_FULL_FLUSH);
+	out->n += room - z->avail_out;
+	return zlib_status(rc);
 }
 
 static enum gs_status inflate_ready(struct gs_codec *codec) {
@@ -282,8 +310,10 @@ struct gs_codec *gs_codec_new(void) {
 void gs_codec_free(struct gs_codec *codec) {
 	if (codec == NULL)
 		return;
-	if (codec->deflate_on)
-		deflateEnd(&codec->deflate);
+	if (codec->deflate.on)
+		deflateEnd(&codec->deflate.z);
+	if (codec->piece.on)
+		deflateEnd(&codec->piece.z);
 	if (codec->inflate_on)
 		inflateEnd(&codec->inflate);
 	ZSTD_freeCCtx(codec->zstd_c);
@@ -329,6 +359,54 @@ enum gs_status gs_codec_decompress(
 		break;
 	}
 	return undo_on_failure(status, out, n);
+}
+
+enum gs_status gs_codec_piece(struct gs_codec *codec, enum gs_codec_kind kind, int level, struct gs_str in,
+    struct gs_buf *out, struct gs_codec_sum *ret_sum) {
+	size_t n = out->n;
+	if (out->status != GS_OK)
+		return out->status;
+	if (in.n > GS_CODEC_PIECE_MAX)
+		return GS_ELIMIT;
+	*ret_sum = (struct gs_codec_sum){.n = in.n};
+	/* No piece at all is as good as one of no text. */
+	if (kind != GS_CODEC_GZIP)
+		return in.n != 0 ? gs_codec_compress(codec, kind, level, in, out) : GS_OK;
+	ret_sum->crc = (uint32_t)crc32(0, (const Bytef *)in.p, (uInt)in.n);
+	return undo_on_failure(gzip_piece(codec, level, in, out), out, n);
+}
+
+void gs_codec_sum_add(struct gs_codec_sum *sum, const struct gs_codec_sum *piece) {
+	sum->crc = (uint32_t)crc32_combine(sum->crc, piece->crc, (z_off_t)piece->n);
+	sum->n += piece->n;
+}
+
+struct gs_str gs_codec_head(enum gs_codec_kind kind) {
+	/* Deflate, no flags, no time, no hint at the level, an unknown system: RFC 1952, 2.3. */
+	static const char gzip[10] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 0, '\xff'};
+	return kind == GS_CODEC_GZIP ? gs_str_make(gzip, sizeof(gzip)) : (struct gs_str){0};
+}
+
+static char *put_le32(char *at, uint32_t v) {
+	for (int i = 0; i < 4; i++, v >>= 8)
+		*at++ = (char)(v & 0xff);
+	return at;
+}
+
+size_t gs_codec_tail(enum gs_codec_kind kind, const struct gs_codec_sum *sum, char *out) {
+	/* A frame of no text: RFC 8878, 3.1.1. What is empty is no frame. */
+	static const char zstd_empty[9] = {'\x28', '\xb5', '\x2f', '\xfd', '\x20', 0, 1, 0, 0};
+	/* The last block, of fixed codes, holds only its end: RFC 1951, 3.2.6. */
+	static const char deflate_end[2] = {3, 0};
+	if (kind == GS_CODEC_GZIP) {
+		memcpy(out, deflate_end, sizeof(deflate_end));
+		char *at = put_le32(out + sizeof(deflate_end), sum->crc);
+		return (size_t)(put_le32(at, (uint32_t)sum->n) - out);
+	}
+	if (kind != GS_CODEC_ZSTD || sum->n != 0)
+		return 0;
+	memcpy(out, zstd_empty, sizeof(zstd_empty));
+	return sizeof(zstd_empty);
 }
 
 enum gs_codec_kind gs_codec_sniff(struct gs_str head) {

@@ -36,6 +36,35 @@ GS_MUST_USE enum gs_status gs_codec_compress(
 GS_MUST_USE enum gs_status gs_codec_decompress(
     struct gs_codec *codec, enum gs_codec_kind kind, struct gs_str in, struct gs_buf *out);
 
+/*
+ * A text compressed in pieces: each by itself, on any thread, in any order, kept and used again. What gs_codec_head gives, the pieces and what gs_codec_tail
+ * gives, one after the other, are one gzip member, or frames of zstd, or the text itself.
+ */
+
+/* What the tail must know of a text; zeroed: of an empty one. */
+struct gs_codec_sum {
+	uint32_t crc;
+	uint64_t n; /* bytes of plain text */
+};
+
+/** gs_codec_piece(codec, kind, level, in, out, ret_sum):
+ * Append ${in} (at most GS_CODEC_PIECE_MAX bytes, else GS_ELIMIT) as a piece to ${out}; otherwise as gs_codec_compress. */
+GS_MUST_USE enum gs_status gs_codec_piece(struct gs_codec *codec, enum gs_codec_kind kind, int level, struct gs_str in,
+    struct gs_buf *out, struct gs_codec_sum *ret_sum);
+
+#define GS_CODEC_PIECE_MAX ((size_t)1 << 30)
+
+/** gs_codec_sum_add(sum, piece): Make ${sum} that of its text with that of ${piece} behind it. */
+void gs_codec_sum_add(struct gs_codec_sum *sum, const struct gs_codec_sum *piece);
+
+/** gs_codec_head(kind): What stands before the pieces; static. */
+struct gs_str gs_codec_head(enum gs_codec_kind kind);
+
+#define GS_CODEC_TAIL_MAX 16
+
+/** gs_codec_tail(kind, sum, out): Write what stands behind them into ${out} (GS_CODEC_TAIL_MAX bytes); return its length. */
+size_t gs_codec_tail(enum gs_codec_kind kind, const struct gs_codec_sum *sum, char *out);
+
 /** gs_codec_sniff(head): The kind of a file that begins so, by its magic bytes; else identity. */
 enum gs_codec_kind gs_codec_sniff(struct gs_str head);
 

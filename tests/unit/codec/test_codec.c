@@ -384,6 +384,98 @@ static void test_failing_allocations(void **state) {
 	gs_free(text);
 }
 
+/* The text in pieces that end at these places, joined. */
+static struct gs_buf joined(enum gs_codec_kind kind, struct gs_str text, const size_t *ends, size_t n) {
+	struct gs_codec *codec = gs_codec_new();
+	struct gs_codec_sum sum = {0}, piece;
+	char tail[GS_CODEC_TAIL_MAX];
+	struct gs_buf out;
+	size_t at = 0;
+	gs_buf_init(&out, 64 * MIB);
+	gs_buf_str(&out, gs_codec_head(kind));
+	for (size_t i = 0; i < n; i++) {
+		struct gs_str part = gs_str_make(text.p + at, ends[i] - at);
+		assert_int_equal(gs_codec_piece(codec, kind, 1, part, &out, &piece), GS_OK);
+		assert_int_equal(piece.n, part.n);
+		gs_codec_sum_add(&sum, &piece);
+		at = ends[i];
+	}
+	assert_int_equal(sum.n, text.n);
+	gs_buf_add(&out, tail, gs_codec_tail(kind, &sum, tail));
+	gs_codec_free(codec);
+	return out;
+}
+
+/* One gzip member to zlib, which reads no second one by itself; any number of frames to zstd. */
+static void test_pieces_are_one_text(void **state) {
+	(void)state;
+	size_t n = 300000;
+	char *text = sample_text(n), *plain = gs_alloc(n + 1);
+	const size_t cuts[][5] = {{n, n, n, n, n}, {1, 2, 3, 100000, n}, {0, 70000, 70000, 299999, n}, {0, 0, 0, 0, 0}};
+	for (size_t c = 0; c < sizeof(cuts) / sizeof(cuts[0]); c++) {
+		struct gs_str in = gs_str_make(text, cuts[c][4]);
+		struct gs_buf gzip = joined(GS_CODEC_GZIP, in, cuts[c], 5);
+		z_stream z = {.next_in = (Bytef *)gzip.p,
+		    .avail_in = (uInt)gzip.n,
+		    .next_out = (Bytef *)plain,
+		    .avail_out = (uInt)n + 1};
+		assert_int_equal(inflateInit2(&z, 31), Z_OK);
+		/* With the end its checksum and length were found right. */
+		assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+		assert_int_equal(z.total_out, in.n);
+		assert_int_equal(z.avail_in, 0);
+		assert_memory_equal(plain, text, in.n);
+		inflateEnd(&z);
+		gs_buf_free(&gzip);
+		struct gs_buf zstd = joined(GS_CODEC_ZSTD, in, cuts[c], 5);
+		assert_int_equal(ZSTD_decompress(plain, n + 1, zstd.p, zstd.n), in.n);
+		assert_memory_equal(plain, text, in.n);
+		gs_buf_free(&zstd);
+		struct gs_buf identity = joined(GS_CODEC_IDENTITY, in, cuts[c], 5);
+		assert_holds(&identity, in);
+		gs_buf_free(&identity);
+	}
+	gs_free(plain);
+	gs_free(text);
+}
+
+static void test_a_piece_that_fails_leaves_no_trace(void **state) {
+	(void)state;
+	struct gs_codec *codec = gs_codec_new();
+	struct gs_codec_sum sum;
+	struct gs_buf out;
+	char *text = sample_text(10000);
+	struct gs_str in = gs_str_make(text, 10000);
+	for (size_t k = 0; k < 2; k++) {
+		gs_buf_init(&out, 100);
+		gs_buf_cstr(&out, "before");
+		assert_int_equal(gs_codec_piece(codec, packing[k], 1, in, &out, &sum), GS_ELIMIT);
+		assert_holds(&out, GS_STR("before"));
+		assert_int_equal(gs_codec_piece(codec, packing[k], 10000, in, &out, &sum), GS_EINVAL);
+		assert_holds(&out, GS_STR("before"));
+		gs_buf_free(&out);
+	}
+	assert_int_equal(
+	    gs_codec_piece(codec, GS_CODEC_GZIP, 1, gs_str_make(text, GS_CODEC_PIECE_MAX + 1), &out, &sum), GS_ELIMIT);
+	for (int n = 0;; n++) {
+		struct gs_codec *fresh = gs_codec_new();
+		gs_buf_init(&out, MIB);
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_codec_piece(fresh, GS_CODEC_GZIP, 1, in, &out, &sum);
+		bool failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		assert_true(!failed || out.n == 0);
+		gs_buf_free(&out);
+		gs_codec_free(fresh);
+		assert_true(n < 100);
+		if (!failed)
+			break;
+	}
+	gs_free(text);
+	gs_codec_free(codec);
+}
+
 static void test_parse(void **state) {
 	(void)state;
 	static const struct {
@@ -442,6 +534,8 @@ int main(void) {
 	    cmocka_unit_test(test_foreign_reader),
 	    cmocka_unit_test(test_sticky_buffer),
 	    cmocka_unit_test(test_failing_allocations),
+	    cmocka_unit_test(test_pieces_are_one_text),
+	    cmocka_unit_test(test_a_piece_that_fails_leaves_no_trace),
 	    cmocka_unit_test(test_parse),
 	    cmocka_unit_test(test_sniff),
 	};
