@@ -103,6 +103,7 @@ void gs_web_request_free(struct gs_web_request *request) {
 	gs_buf_free(&request->body);
 	gs_web_receive_charge(request);
 	gs_buf_free(&request->answer);
+	gs_web_stream_free(&request->stream);
 	gs_arena_free(request->arena);
 	gs_free(request);
 }
@@ -192,6 +193,10 @@ struct gs_str gs_web_header(const struct gs_web_request *request, const char *na
 	return gs_str_trim(gs_str_of(MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)));
 }
 
+enum gs_codec_kind gs_web_encoding(const struct gs_web_request *request) {
+	return gs_web_accept_read(gs_web_header(request, "Accept-Encoding")).best;
+}
+
 struct gs_str gs_web_query(const struct gs_web_request *request, const char *name, size_t i) {
 	struct gs_str wanted = gs_str_of(name);
 	for (size_t a = 0; a < request->arg_count; a++) {
@@ -231,16 +236,10 @@ static void settle_locked(struct gs_web *web) {
 	gs_cond_broadcast(&web->changed);
 }
 
-void gs_web_answer(struct gs_web_request *request, unsigned code, const char *content_type, struct gs_buf *body) {
+/* The answer stands in the request: hand it over. */
+static void settle(struct gs_web_request *request) {
 	struct gs_web *web = request->web;
 	struct MHD_Connection *connection = request->connection;
-	request->code = code;
-	request->type = content_type;
-	if (body != NULL) {
-		request->broken |= body->status != GS_OK;
-		request->answer = *body;
-		gs_buf_init(body, body->max);
-	}
 	gs_lock_take(&web->lock);
 	assert(!request->answered);
 	request->answered = true;
@@ -256,6 +255,27 @@ void gs_web_answer(struct gs_web_request *request, unsigned code, const char *co
 	gs_lock_take(&web->lock);
 	settle_locked(web);
 	gs_lock_release(&web->lock);
+}
+
+void gs_web_answer(struct gs_web_request *request, unsigned code, const char *content_type, struct gs_buf *body) {
+	request->code = code;
+	request->type = content_type;
+	if (body != NULL) {
+		request->broken |= body->status != GS_OK;
+		request->answer = *body;
+		gs_buf_init(body, body->max);
+	}
+	settle(request);
+}
+
+void gs_web_answer_stream(struct gs_web_request *request, unsigned code, const char *content_type,
+    enum gs_codec_kind encoding, const struct gs_web_stream *stream) {
+	request->code = code;
+	request->type = content_type;
+	request->packed = encoding;
+	request->negotiated = true;
+	request->stream = *stream;
+	settle(request);
 }
 
 void gs_web_answer_text(struct gs_web_request *request, unsigned code, const char *text) {

@@ -69,7 +69,9 @@ static void refuse_or_handle(struct gs_web_request *request) {
 	if (request->answered)
 		return;
 	enum gs_status status = gs_web_request_args(request);
-	if (status == GS_EINVAL) {
+	if (request->method == GS_WEB_GET && gs_web_accept_read(gs_web_header(request, "Accept-Encoding")).nothing) {
+		gs_web_answer_text(request, 406, "the encodings here are gzip, zstd and identity\n");
+	} else if (status == GS_EINVAL) {
 		gs_web_answer_text(request, 400, "the query has a broken percent escape\n");
 	} else if (status != GS_OK) {
 		gs_web_answer_text(request, 503, "out of memory\n");

@@ -18,7 +18,9 @@ typedef int gs_mhd_result;
 
 #define GS_WEB_CODECS 16 /* codecs kept for the next request */
 #define GS_WEB_ZIP_MIN 1024 /* bytes of the least body worth compressing */
-#define GS_WEB_ZIP_LEVEL 3 /* on an aggregated body a third smaller than 1 at the same speed (measured) */
+#define GS_WEB_ZIP_LEVEL 3 /* gzip: on an aggregated body a third smaller than 1 at the same speed (measured) */
+#define GS_WEB_HEAD                                                                                                    \
+	((size_t)64 * 1024) /* bytes of a stream that are made before it is sent: a shorter one has a length */
 
 /*
  * Invariants, under lock:
@@ -84,6 +86,9 @@ struct gs_web_request {
 	unsigned code;
 	const char *type;
 	struct gs_buf answer;
+	struct gs_web_stream stream; /* next is NULL: the answer is whole */
+	enum gs_codec_kind packed; /* how the answer is encoded already */
+	bool negotiated; /* the handler chose that by Accept-Encoding */
 	struct gs_web_field *fields;
 };
 
@@ -95,8 +100,15 @@ GS_MUST_USE enum gs_status gs_web_listen(
 
 /* negotiate.c */
 
-/** gs_web_accepts_gzip(accept): Whether the Accept-Encoding ${accept} allows gzip (RFC 9110, 12.5.3). No header, no gzip. */
-bool gs_web_accepts_gzip(struct gs_str accept);
+/* What an Accept-Encoding asks for. */
+struct gs_web_accept {
+	enum gs_codec_kind best;
+	bool plain; /* identity will do */
+	bool nothing; /* nothing that we have will do */
+};
+
+/** gs_web_accept_read(accept): Read an Accept-Encoding (RFC 9110, 12.5.3). No header: identity. */
+struct gs_web_accept gs_web_accept_read(struct gs_str accept);
 
 /* request.c */
 
@@ -130,6 +142,18 @@ void gs_web_receive_end(struct gs_web_request *request);
 
 /** gs_web_answer_send(request): Give the stored answer to libmicrohttpd, and count it. */
 gs_mhd_result gs_web_answer_send(struct gs_web_request *request);
+
+/* stream.c */
+
+/** gs_web_stream_free(stream): End the stream if there is one, and forget it. */
+void gs_web_stream_free(struct gs_web_stream *stream);
+
+/** gs_web_stream_begin(request): Make the begin of the stream as a whole answer: a short one ends there, and what fails at once becomes an answer that
+ * says so. Else the stream is still there. */
+void gs_web_stream_begin(struct gs_web_request *request);
+
+/** gs_web_stream_response(request): What libmicrohttpd pulls the answer from; NULL: no memory. */
+struct MHD_Response *gs_web_stream_response(struct gs_web_request *request);
 
 /* web.c */
 

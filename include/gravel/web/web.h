@@ -8,6 +8,7 @@
 
 #include "gravel/base/buf.h"
 #include "gravel/base/error.h"
+#include "gravel/codec/codec.h"
 
 /*
  * The HTTP server. The only module that includes microhttpd.h. Routes are a table; a handler runs on an HTTP thread and answers at once,
@@ -72,12 +73,32 @@ struct gs_str gs_web_query(const struct gs_web_request *request, const char *nam
 GS_MUST_USE enum gs_status gs_web_percent_decode(struct gs_str in, bool plus, struct gs_buf *out);
 
 /** gs_web_answer(request, code, content_type, body):
- * Answer now, from the handler. ${body} is taken over (the buffer is empty afterwards; NULL or empty for none); bodies from 1 KiB on are sent gzipped
- * to those who accept it. ${content_type} is not copied: a literal, or NULL. A body buffer with an error is answered 500. Exactly one answer or one suspend for each request. */
+ * Answer now, from the handler. ${body} is taken over (the buffer is empty afterwards; NULL or empty for none); bodies from 1 KiB on are compressed
+ * for those who accept it. A header Vary names what else the answer depends on; Accept-Encoding is added to it. ${content_type} is not copied: a literal, or NULL. A body buffer with an error is answered 500. Exactly one answer or one suspend for each request. */
 void gs_web_answer(struct gs_web_request *request, unsigned code, const char *content_type, struct gs_buf *body);
 
 /** gs_web_answer_text(request, code, text): The same with a short text/plain body that is copied. */
 void gs_web_answer_text(struct gs_web_request *request, unsigned code, const char *text);
+
+/** gs_web_encoding(request): How the reader wants the body of the answer: what it likes best, gzip before zstd before identity. A GET whose Accept-Encoding has no
+ * room for any of them is answered 406 before there is a handler. */
+enum gs_codec_kind gs_web_encoding(const struct gs_web_request *request);
+
+/*
+ * An answer that is made while it is sent.
+ */
+struct gs_web_stream {
+	/* The next piece, empty at the end. It must live until the next call. On an HTTP thread, which it should not hold for long; never two calls at
+	 * once. An error is answered (400, or 503 for GS_ENOMEM, with the text of ${err}) while nothing has been sent, later it cuts the connection. */
+	enum gs_status (*next)(void *ctx, struct gs_str *ret_piece, struct gs_error *err);
+	void (*free)(void *ctx); /* once, whatever happens; on any thread */
+	void *ctx;
+};
+
+/** gs_web_answer_stream(request, code, content_type, encoding, stream):
+ * As gs_web_answer, with a body in pieces that are encoded already. It has a Content-Length if it is short. ${stream} is copied. */
+void gs_web_answer_stream(struct gs_web_request *request, unsigned code, const char *content_type,
+    enum gs_codec_kind encoding, const struct gs_web_stream *stream);
 
 /** gs_web_add_header(request, name, value): One more header of the answer, before answering; both are copied. */
 void gs_web_add_header(struct gs_web_request *request, const char *name, const char *value);

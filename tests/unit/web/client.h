@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -37,6 +38,8 @@ struct response {
 	unsigned code; /* 0: the connection ended before an answer */
 	struct gs_buf head;
 	struct gs_buf body;
+	bool chunked;
+	bool cut; /* in the middle of its chunks */
 	bool closed; /* the server closed afterwards; known only where the body is read to the end of the stream */
 };
 
@@ -101,6 +104,40 @@ static inline struct gs_str field(const struct response *r, const char *name) {
 	return (struct gs_str){NULL, 0};
 }
 
+/* One line without its CRLF, into ${line}; empty at the end of the stream. */
+static inline void get_line(int fd, struct gs_buf *line) {
+	gs_buf_clear(line);
+	while (!gs_str_ends(gs_buf_slice(line), GS_STR("\r\n"))) {
+		if (get(fd, line, 1) == 0) {
+			gs_buf_clear(line);
+			return;
+		}
+	}
+	line->n -= 2;
+}
+
+/* A body in chunks; false where it breaks off. */
+static inline bool read_chunks(int fd, struct gs_buf *body) {
+	struct gs_buf line;
+	bool whole = false, more = true;
+	gs_buf_init(&line, 1024);
+	while (more) {
+		get_line(fd, &line);
+		gs_buf_char(&line, '\0');
+		size_t left = (size_t)strtoul(line.p, NULL, 16);
+		whole = line.n > 1 && left == 0;
+		more = left != 0;
+		while (more && left != 0) {
+			size_t n = get(fd, body, left);
+			left -= n;
+			more = n != 0;
+		}
+		get_line(fd, &line);
+	}
+	gs_buf_free(&line);
+	return whole;
+}
+
 /* Read one answer; ${head} where it has no body whatever it says. Byte for byte up to the body, so that pipelined answers
  * stay apart. */
 static inline struct response read_response(int fd, bool head) {
@@ -122,6 +159,11 @@ static inline struct response read_response(int fd, bool head) {
 	r.code = (unsigned)code;
 	if (length.n != 0)
 		assert_int_equal(gs_num_parse_u64(length, &n), GS_OK);
+	r.chunked = field(&r, "Transfer-Encoding").n != 0;
+	if (r.chunked && !head) {
+		r.cut = !read_chunks(fd, &r.body);
+		return r;
+	}
 	while (!head && r.body.n < n && get(fd, &r.body, (size_t)n - r.body.n) != 0)
 		;
 	if (!head)
