@@ -8,8 +8,6 @@
 #include "gravel/telemetry/telemetry.h"
 #include "receiver.h"
 
-#define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define RENDER_MAX ((size_t)8 * 1024 * 1024 * 1024)
 #define PATH_MAX_BYTES (64 * 1024)
 #define SEGMENTS_MAX (2 * GS_PATH_LABELS_MAX + 2)
 
@@ -168,63 +166,11 @@ static void serve_push(void *ctx, struct gs_web_request *request) {
 	}
 }
 
-/* Reading */
-
-/* Names as they are to who can read them. To all others by VALUES, whatever they ask for: underscores and dots can make one name of two, and
- * so a body that nobody can read. */
-static struct gs_expo_dialect dialect_of(const struct gs_web_request *request) {
-	struct gs_expo_dialect dialect = gs_expo_negotiate(gs_web_header(request, "Accept"), GS_FORMATS_TEXT);
-	if (dialect.escaping == GS_ESCAPE_NONE)
-		return dialect;
-	return (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
-}
-
-static enum gs_status render_named(
-    struct receiver *receiver, struct gs_web_request *request, struct gs_expo_dialect dialect, struct gs_buf *out) {
-	size_t n = 0;
-	while (gs_web_query(request, "name[]", n).p != NULL)
-		n++;
-	struct gs_str *names = gs_alloc_array(n, sizeof(*names));
-	if (names == NULL)
-		return GS_ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		names[i] = gs_web_query(request, "name[]", i);
-	enum gs_status status = gs_ingest_render_families(receiver->ingest, names, n, dialect, out);
-	gs_free(names);
-	return status;
-}
-
-static void serve_metrics(void *ctx, struct gs_web_request *request) {
-	struct receiver *receiver = ctx;
-	struct gs_expo_dialect dialect = dialect_of(request);
-	struct gs_buf out;
-	gs_buf_init(&out, RENDER_MAX);
-	gs_ingest_refresh(receiver->ingest);
-	gs_web_add_header(request, "Vary", "Accept");
-	enum gs_status status = GS_OK;
-	if (gs_web_query(request, "name[]", 0).p == NULL)
-		gs_ingest_render(receiver->ingest, dialect, &out);
-	else
-		status = render_named(receiver, request, dialect, &out);
-	if (out.status == GS_OK)
-		out.status = status;
-	gs_web_answer(request, 200, gs_expo_content_type(dialect), &out);
-}
-
 static void serve_both(void *ctx, struct gs_web_request *request) {
 	if (gs_web_method(request) == GS_WEB_GET)
-		serve_metrics(ctx, request);
+		receiver_serve_metrics(ctx, request);
 	else
 		serve_push(ctx, request);
-}
-
-static void serve_telemetry(void *ctx, struct gs_web_request *request) {
-	const struct receiver *receiver = ctx;
-	struct gs_buf out;
-	gs_buf_init(&out, RENDER_MAX);
-	gs_ingest_refresh(receiver->ingest); /* sets the gauges of the store */
-	gs_telemetry_render(GS_METRIC_RECEIVER, &out);
-	gs_web_answer(request, 200, TEXT_TYPE, &out);
 }
 
 static void serve_index(void *ctx, struct gs_web_request *request) {
@@ -247,7 +193,7 @@ static void serve_healthy(void *ctx, struct gs_web_request *request) {
 const struct gs_web_route receiver_routes[] = {
     {.path = "/metrics", .methods = GS_WEB_GET | GS_WEB_POST | GS_WEB_PUT | GS_WEB_DELETE, .handler = serve_both},
     {.path = "/metrics", .prefix = true, .methods = GS_WEB_POST | GS_WEB_PUT | GS_WEB_DELETE, .handler = serve_push},
-    {.path = "/telemetry", .methods = GS_WEB_GET, .handler = serve_telemetry},
+    {.path = "/telemetry", .methods = GS_WEB_GET, .handler = receiver_serve_telemetry},
     {.path = "/-/healthy", .methods = GS_WEB_GET, .handler = serve_healthy},
     {.path = "/-/ready", .methods = GS_WEB_GET, .handler = serve_healthy},
     {.path = "/", .methods = GS_WEB_GET, .handler = serve_index},

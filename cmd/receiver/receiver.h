@@ -16,4 +16,8 @@ struct receiver {
 
 extern const struct gs_web_route receiver_routes[];
 
+/* read.c: handlers of what is read; ctx is the receiver. */
+void receiver_serve_metrics(void *ctx, struct gs_web_request *request); /* GET /metrics */
+void receiver_serve_telemetry(void *ctx, struct gs_web_request *request); /* GET /telemetry */
+
 #endif

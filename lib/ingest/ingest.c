@@ -112,11 +112,12 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 		status = gs_journal_open_memory(&ingest->journal);
 	ingest->topic = gs_strdup(gs_str_of(options->topic));
 	ingest->store = gs_store_new(&options->store);
+	ingest->pieces = gs_pieces_new(GS_LIMIT_RENDER_CACHE);
 	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
 	ingest->own_batch = gs_batch_new();
 	ingest->own_parser = gs_expo_parser_new();
-	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->publishers == NULL ||
-	    ingest->own_batch == NULL || ingest->own_parser == NULL) {
+	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->pieces == NULL ||
+	    ingest->publishers == NULL || ingest->own_batch == NULL || ingest->own_parser == NULL) {
 		gs_ingest_free(ingest);
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	}
@@ -154,6 +155,7 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 	gs_message_close(ingest);
 	gs_publishers_free(ingest);
 	gs_journal_close(ingest->journal);
+	gs_pieces_free(ingest->pieces);
 	gs_store_free(ingest->store);
 	gs_batch_free(ingest->own_batch);
 	gs_expo_parser_free(ingest->own_parser);
@@ -251,67 +253,6 @@ void gs_ingest_refresh(struct gs_ingest *ingest) {
 	for (int64_t left = REFRESH_MS; ingest->refresh_done < ticket && left > 0; left = until - gs_clock_mono_ms())
 		gs_cond_wait(&ingest->fresh, &ingest->queue_lock, left);
 	gs_lock_release(&ingest->queue_lock);
-}
-
-void gs_ingest_render(struct gs_ingest *ingest, struct gs_expo_dialect dialect, struct gs_buf *out) {
-	char name[GS_LIMIT_NAME];
-	struct gs_str after = {0};
-	int64_t now_ms = gs_clock_wall_ms();
-	bool more = true;
-	while (more && out->status == GS_OK) {
-		gs_ingest_store_take(ingest);
-		more = gs_store_render_next(ingest->store, &after, now_ms, dialect, out);
-		if (more && after.n <= sizeof(name)) {
-			memcpy(name, after.p, after.n);
-			after.p = name;
-		}
-		gs_ingest_store_release(ingest);
-	}
-}
-
-/* Families that were asked for by name. */
-struct choice {
-	struct gs_ingest *ingest;
-	struct gs_expo_dialect dialect;
-	struct gs_buf *out;
-	struct gs_map *done;
-	struct gs_arena *arena;
-};
-
-static enum gs_status render_once(const struct choice *choice, struct gs_str name) {
-	if (gs_map_get(choice->done, name) != NULL)
-		return GS_OK;
-	gs_ingest_store_take(choice->ingest);
-	gs_store_render_family(choice->ingest->store, name, gs_clock_wall_ms(), choice->dialect, choice->out);
-	gs_ingest_store_release(choice->ingest);
-	return gs_map_put(choice->done, name, choice->done);
-}
-
-/* A name is what a family is called here, or what a reader of escaped names was told. */
-static enum gs_status render_chosen(const struct choice *choice, struct gs_str name) {
-	size_t n;
-	char *read = gs_arena_alloc(choice->arena, name.n + 1);
-	if (read == NULL)
-		return GS_ENOMEM;
-	enum gs_status status = render_once(choice, name);
-	if (status == GS_OK && gs_expo_read_escaped(name, read, &n))
-		status = render_once(choice, gs_str_make(read, n));
-	return status;
-}
-
-enum gs_status gs_ingest_render_families(struct gs_ingest *ingest, const struct gs_str *names, size_t n,
-    struct gs_expo_dialect dialect, struct gs_buf *out) {
-	struct choice choice = {.ingest = ingest,
-	    .dialect = dialect,
-	    .out = out,
-	    .done = gs_map_new(SIZE_MAX),
-	    .arena = gs_arena_new(SIZE_MAX / 2)};
-	enum gs_status status = choice.done != NULL && choice.arena != NULL ? GS_OK : GS_ENOMEM;
-	for (size_t i = 0; i < n && status == GS_OK; i++)
-		status = render_chosen(&choice, names[i]);
-	gs_map_free(choice.done);
-	gs_arena_free(choice.arena);
-	return status;
 }
 
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest) {

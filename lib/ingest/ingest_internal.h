@@ -9,6 +9,7 @@
 #include "gravel/ingest/ingest.h"
 #include "gravel/journal/journal.h"
 #include "gravel/wire/wire.h"
+#include "pieces.h"
 
 enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_SCRAPE };
 
@@ -57,6 +58,8 @@ struct gs_ingest {
 	struct gs_lock turn_lock;
 	struct gs_lock store_lock;
 	struct gs_store *store;
+
+	struct gs_pieces *pieces; /* has a lock of its own */
 
 	/* Under queue_lock. */
 	struct gs_lock queue_lock;

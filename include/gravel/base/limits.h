@@ -31,6 +31,10 @@
 #define GS_LIMIT_GROUPS 1000000
 #define GS_LIMIT_TTLS                                                                                                  \
 	1024 /* different times to live of pushed series; fixed: each is a list that is looked at every second */
+/* Fixed: compressed, the renderings of some million series; what does not fit is compressed for each reader. */
+#define GS_LIMIT_RENDER_CACHE (64 * 1024 * 1024)
+/* Fixed: how long the selectors of a reader may look at one family, for the writer waits meanwhile. */
+#define GS_LIMIT_MATCH_MS 250
 /* Fixed by the grammar of pebbles (DESIGN 3.2). */
 #define GS_LIMIT_PEBBLE_SLICES 100
 #define GS_LIMIT_PEBBLE_WINDOW_MS (366LL * 86400 * 1000)

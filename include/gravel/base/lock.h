@@ -26,6 +26,7 @@ enum gs_lock_rank {
 	GS_RANK_INGEST = 40, /* ingest: queue of entries */
 	GS_RANK_TURN = 45, /* ingest: who is next at the store */
 	GS_RANK_STORE = 50, /* ingest: the store */
+	GS_RANK_PIECES = 55, /* ingest: pieces of renderings */
 	GS_RANK_BUS = 60, /* bus: state of the connection */
 	GS_RANK_WEB = 70, /* web: suspended requests */
 	GS_RANK_TELEMETRY = 80, /* telemetry: labelled series */

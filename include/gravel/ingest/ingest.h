@@ -8,7 +8,7 @@
 
 /*
  * The receiver's heart: it owns the store, and the one thread that changes it. Messages and pushes are parsed and validated on the thread that
- * brings them, queued, and applied in order; readers take the store's lock for one family at a time. Every drop is counted.
+ * brings them, queued, and applied in order; readers (read.h) take the store's lock for one piece at a time. Every drop is counted.
  */
 struct gs_ingest;
 
@@ -65,15 +65,6 @@ GS_MUST_USE enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const stru
 /** gs_ingest_refresh(ingest): Bring the own metrics in the store up to now; waits for the writer, a second at most. Any thread but
  * the writer's. */
 void gs_ingest_refresh(struct gs_ingest *ingest);
-
-/** gs_ingest_render(ingest, dialect, out): Append the whole exposition; see gs_store_render_next. Any thread. */
-void gs_ingest_render(struct gs_ingest *ingest, struct gs_expo_dialect dialect, struct gs_buf *out);
-
-/** gs_ingest_render_families(ingest, names, n, dialect, out):
- * Append the families of these names, as far as they are there, each once. A name may also be as gs_expo_escape writes it by VALUES. Any thread.
- * GS_ENOMEM: not all of them were looked for. */
-GS_MUST_USE enum gs_status gs_ingest_render_families(
-    struct gs_ingest *ingest, const struct gs_str *names, size_t n, struct gs_expo_dialect dialect, struct gs_buf *out);
 
 /** gs_ingest_stats(ingest): Any thread. */
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest);
