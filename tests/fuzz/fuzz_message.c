@@ -9,7 +9,7 @@
 
 #include "gravel/base/clock.h"
 #include "gravel/codec/codec.h"
-#include "gravel/ingest/ingest.h"
+#include "gravel/ingest/read.h"
 #include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
 
@@ -54,9 +54,8 @@ static void read_back(struct gs_ingest *ingest) {
 	gs_buf_init(&out, SIZE_MAX);
 	gs_ingest_refresh(ingest);
 	gs_ingest_refresh(ingest);
-	gs_ingest_render(
-	    ingest, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}, &out);
-	demand(parser != NULL && out.status == GS_OK, "memory");
+	struct gs_ingest_query query = {.dialect = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}};
+	demand(parser != NULL && gs_ingest_read_all(ingest, &query, &out, NULL) == GS_OK, "memory");
 	gs_expo_begin_text(parser, gs_buf_slice(&out));
 	do {
 		demand(gs_expo_next(parser, &event, &err) == GS_OK, err.text);

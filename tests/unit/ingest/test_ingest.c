@@ -15,7 +15,7 @@
 #include "gravel/base/clock.h"
 #include "gravel/base/mem.h"
 #include "gravel/codec/codec.h"
-#include "gravel/ingest/ingest.h"
+#include "gravel/ingest/read.h"
 #include "gravel/telemetry/telemetry.h"
 #include "gravel/wire/wire.h"
 
@@ -87,8 +87,8 @@ static const char *family(struct gs_ingest *ingest, const char *name) {
 	gs_ingest_refresh(ingest);
 	gs_ingest_refresh(ingest); /* the first may be served before the queue is */
 	struct gs_str names[] = {gs_str_of(name)};
-	struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT};
-	assert_int_equal(gs_ingest_render_families(ingest, names, 1, dialect, &out), GS_OK);
+	struct gs_ingest_query query = {.names = names, .nnames = 1};
+	assert_int_equal(gs_ingest_read_all(ingest, &query, &out, NULL), GS_OK);
 	memcpy(text, out.p != NULL ? out.p : "", out.n);
 	text[out.n] = '\0';
 	gs_buf_free(&out);
@@ -319,8 +319,7 @@ static void test_concurrent(void **state) {
 		gs_buf_init(&out, SIZE_MAX);
 		send_part(ingest, header_at(now + i), "x 1\ny 2\n", 0);
 		gs_ingest_refresh(ingest);
-		gs_ingest_render(ingest, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT}, &out);
-		assert_int_equal(out.status, GS_OK);
+		assert_int_equal(gs_ingest_read_all(ingest, &(struct gs_ingest_query){.nnames = 0}, &out, NULL), GS_OK);
 		gs_buf_free(&out);
 	}
 	for (int i = 0; i < PUSHERS; i++)
