@@ -108,8 +108,14 @@ static void write_series(struct gs_store *store, struct gs_expo_writer *writer, 
 	struct view view = {
 	    .writer = writer, .filter = filter, .looked = labels, .labels = labels, .type = type, .value = &value};
 	bool escaped = own->odd && writer->dialect.escaping != GS_ESCAPE_NONE;
-	if (escaped || filter->wanted != NULL)
+	if (escaped || filter->wanted != NULL) {
 		view.nlooked = gs_text_labels(store, series, labels, RENDER_LABELS_MAX);
+		/* Without its labels it would be another series. */
+		if (store->scratch.status != GS_OK) {
+			writer->out->status = store->scratch.status;
+			return;
+		}
+	}
 	if (escaped) {
 		view.nlabels = view.nlooked;
 	} else {
