@@ -195,7 +195,7 @@ def test_gzip_both_ways(gateway):
 def test_content_type_of_the_exposition(gateway):
     answer = gateway.get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8; escaping=values"
-    assert "Accept" in answer.headers.get_all("Vary")
+    assert answer.headers.get_all("Vary") == ["Accept, Accept-Encoding"]
 
 
 PROMETHEUS_3 = ("application/openmetrics-text;version=1.0.0;escaping=%s;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
