@@ -205,11 +205,18 @@ static enum gs_status type_created(struct gs_batch *batch, struct gs_str name) {
 	return GS_OK;
 }
 
+/* Of a group of the Pushgateway's dialect, for the store to set: as there, what a client sends in their name is not looked at. */
+static bool is_push_time(struct gs_str name) {
+	return gs_str_eq(name, GS_STR("push_time_seconds")) || gs_str_eq(name, GS_STR("push_failure_time_seconds"));
+}
+
 static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
 	if (batch->stats.samples >= batch->options.max_samples)
 		return gs_error_set(
 		    err, GS_ELIMIT, event->line, 1, "more than %zu samples", batch->options.max_samples);
 	batch->stats.samples++;
+	if (batch->options.gateway && is_push_time(event->name))
+		return GS_OK;
 	struct raw_sample *sample = new_sample(batch);
 	if (sample == NULL)
 		return GS_ENOMEM;
@@ -224,9 +231,6 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 	sample->name = event->name;
 	sample->line = event->line;
 	sample->value = event->value;
-	if (event->has_timestamp && batch->options.gateway)
-		return gs_error_set(err, GS_EINVAL, event->line, 1, "\"%.*s\" has a timestamp: pushed metrics must not",
-		    GS_FMT(event->name));
 	sample->has_timestamp = event->has_timestamp;
 	sample->timestamp_ms = event->timestamp_ms;
 	if (!keep(batch, &sample->name))
@@ -315,6 +319,7 @@ enum gs_status gs_batch_read(struct gs_batch *batch, struct gs_expo_parser *pars
 		if (status != GS_OK)
 			return status;
 	}
+	batch->stats.parsed = true;
 	return gs_batch_resolve(batch, err);
 }
 

@@ -10,7 +10,7 @@
 #include "gravel/base/num.h"
 #include "label.h"
 
-#define POINT_LABELS_MAX (GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX + 1)
+#define POINT_LABELS_MAX (GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX + 1) /* and an empty instance */
 
 /* What one name means: found once for a run of samples that share it. */
 struct meaning {
@@ -115,6 +115,7 @@ static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels
 		else if (old != NULL)
 			*old = labels[--*n];
 	}
+	/* As in the Pushgateway: with honor_labels an empty instance keeps Prometheus from putting in that of the target. */
 	if (batch->options.gateway && find_label(labels, *n, GS_STR("instance")) == NULL)
 		labels[(*n)++] = (struct gs_label){.name = GS_STR("instance"), .value = GS_STR("")};
 	return GS_OK;
@@ -453,6 +454,9 @@ static enum gs_status resolve_sample(
 	enum gs_status status = find_meaning(batch, sample->name, meaning);
 	if (status != GS_OK)
 		return status;
+	if (batch->options.gateway && sample->has_timestamp)
+		return gs_error_set(err, GS_EINVAL, sample->line, 1,
+		    "\"%.*s\" has a timestamp: pushed metrics must not", GS_FMT(sample->name));
 	if (meaning->clash) {
 		batch->last = NULL; /* the next one may be joined to this one, which is nobody's */
 		return gs_error_set(err, GS_EINVAL, sample->line, 1,

@@ -27,15 +27,17 @@ struct gs_batch_options {
 	struct gs_mode mode; /* for samples that name no clearmode */
 	int64_t ttl_ms; /* series that this pushes leave so long after their last push; 0: as the store has it */
 	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
-	bool
-	    gateway; /* the dialect of the Pushgateway: clearmode is a label like others, a timestamp is refused, and what has no label instance gets an empty one */
 	bool lenient; /* a scrape: what a push would be refused for is dropped and counted instead, if it parses */
+	/* A push of the Pushgateway's dialect: clearmode is a label like any other, a timestamp is refused, every series has an instance, which may be
+	 * empty, and push_time_seconds and push_failure_time_seconds, which are the store's to set, are skipped. */
+	bool gateway;
 };
 
 struct gs_batch_stats {
 	size_t samples; /* read */
 	size_t points; /* series that they make: the parts of a histogram are one */
 	size_t dropped; /* lenient only: samples that a push would be refused for */
+	bool parsed; /* the body was read to its end: what it is refused for is not its syntax */
 };
 
 /*
