@@ -13,10 +13,13 @@ static int compare_labels(const void *a, const void *b) {
 /* The text of the grouping key, in ${buf}. */
 static enum gs_status key_text(struct gs_buf *buf, const struct gs_label *key, size_t n) {
 	struct gs_label sorted[GS_BATCH_LABELS_MAX];
-	size_t size = 1;
+	size_t size = 1, all = n;
 	bool odd = false;
-	for (size_t i = 0; i < n; i++) {
-		sorted[i] = key[i];
+	n = 0;
+	for (size_t i = 0; i < all; i++) {
+		if (key[i].value.n == 0)
+			continue; /* an empty label is none: else two groups would have the same series */
+		sorted[n++] = key[i];
 		size += GS_LABEL_TEXT_MAX(key[i].name, key[i].value);
 	}
 	if (n != 0)
@@ -143,4 +146,60 @@ enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, c
 	*(op != GS_GATEWAY_FAILED && status == GS_OK ? &group->time_ms : &group->failed_ms) = time_ms;
 	enum gs_status written = apply_times(store, group, key, nkey, err);
 	return status != GS_OK ? status : written;
+}
+
+bool gs_store_gateway_next(const struct gs_store *store, size_t *cursor, struct gs_gateway_view *ret) {
+	const struct group *group = gs_map_next(store->gateways, cursor, NULL);
+	if (group == NULL)
+		return false;
+	*ret = (struct gs_gateway_view){
+	    .key = group->key,
+	    .push_ms = group->time_ms,
+	    .failure_ms = group->failed_ms,
+	    .series = gs_owner_at(store, group->owner)->count + gs_owner_at(store, group->times)->count,
+	};
+	return true;
+}
+
+/* What a group holds, to be sorted. */
+struct held {
+	const struct gs_store *store;
+	const struct series *series;
+	int64_t time_ms;
+};
+
+static int compare_held(const void *a, const void *b) {
+	const struct held *x = a, *y = b;
+	if (x->series->family == y->series->family)
+		return gs_series_compare(x->store, x->series, y->series);
+	return gs_str_cmp(gs_family_of(x->store, x->series)->name, gs_family_of(y->store, y->series)->name);
+}
+
+static size_t hold_all(const struct gs_store *store, uint32_t owner, int64_t time_ms, struct held *at) {
+	size_t n = 0;
+	for (uint32_t next = gs_owner_at(store, owner)->first; next != 0; n++) {
+		const struct series *series = gs_series_at(store, next);
+		at[n] = (struct held){store, series, time_ms != 0 ? time_ms : series->renewed_ms};
+		next = series->owner_next;
+	}
+	return n;
+}
+
+enum gs_status gs_store_gateway_render(struct gs_store *store, struct gs_str key, struct gs_buf *out) {
+	const struct group *group = gs_map_get(store->gateways, key);
+	if (group == NULL)
+		return GS_ENOTFOUND;
+	size_t n = gs_owner_at(store, group->owner)->count + gs_owner_at(store, group->times)->count;
+	struct held *held = gs_alloc_array(n, sizeof(*held));
+	if (held == NULL)
+		return GS_ENOMEM;
+	n = hold_all(store, group->owner, 0, held);
+	n += hold_all(
+	    store, group->times, group->time_ms > group->failed_ms ? group->time_ms : group->failed_ms, held + n);
+	qsort(held, n, sizeof(*held), compare_held);
+	for (size_t i = 0; i < n; i++)
+		gs_render_timed(store, out, held[i].series,
+		    i == 0 || held[i - 1].series->family != held[i].series->family, held[i].time_ms);
+	gs_free(held);
+	return out->status;
 }

@@ -27,6 +27,8 @@ struct view {
 	size_t nlabels;
 	enum gs_expo_type type;
 	const struct value *value;
+	bool timed; /* write ... */
+	int64_t time_ms; /* ... this behind every sample */
 };
 
 static bool is_wanted(const struct view *view, struct gs_str suffix, const struct gs_label *bound) {
@@ -49,7 +51,9 @@ static void write_one(const struct view *view, struct gs_str suffix, const struc
 	    .labels = view->labels,
 	    .nlabels = view->nlabels,
 	    .bound = bound,
-	    .value = value};
+	    .value = value,
+	    .has_timestamp = view->timed,
+	    .timestamp_ms = view->time_ms};
 	if (is_wanted(view, suffix, bound))
 		gs_expo_write_sample(view->writer, &sample);
 }
@@ -163,6 +167,30 @@ static void write_family(struct gs_store *store, struct family *family, struct f
 	}
 	if (out->n == meta && out->status == GS_OK)
 		out->n = start; /* every pebble is empty: no family without samples */
+}
+
+void gs_render_timed(
+    struct gs_store *store, struct gs_buf *out, const struct series *series, bool head, int64_t time_ms) {
+	struct gs_expo_writer writer;
+	const struct family *family = gs_family_of(store, series);
+	enum gs_expo_type type = (enum gs_expo_type)series->type;
+	struct gs_expo_family from = {.name = family->name, .help = family->help, .type = type};
+	struct value value = {.simple = series->value, .parts = gs_series_parts(store, series)};
+	struct view view = {
+	    .writer = &writer,
+	    .ready = {gs_text_str(gs_text_at(store, series->target)), gs_text_str(gs_text_at(store, series->own))},
+	    .type = type,
+	    .value = &value,
+	    .timed = true,
+	    .time_ms = time_ms,
+	};
+	size_t start = out->n;
+	gs_expo_writer_init(
+	    &writer, out, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT_1, .escaping = GS_ESCAPE_NONE});
+	gs_expo_write_family(&writer, &from);
+	if (!head && out->status == GS_OK)
+		out->n = start;
+	write_pass(&view, PASS_ALL);
 }
 
 /* The first family whose name is greater, or NULL. */

@@ -121,6 +121,7 @@ struct gs_store_stats gs_store_stats(const struct gs_store *store) {
 	    .series = store->nseries,
 	    .groups_fresh = groups - store->nstale,
 	    .groups_stale = store->nstale,
+	    .groups_gateway = gs_map_count(store->gateways),
 	    .bytes = gs_store_bytes(store),
 	};
 }

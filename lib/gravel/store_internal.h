@@ -318,6 +318,10 @@ void gs_target_unlink(struct gs_store *store, struct series *series);
 struct group *gs_group_new(struct gs_store *store, enum owner_kind kind, struct gs_str key);
 void gs_group_free(struct gs_store *store, struct group *group);
 
+/* render.c: one series, all of it, behind the head of its family if ${head}; as text, with ${time_ms} behind every sample. */
+void gs_render_timed(
+    struct gs_store *store, struct gs_buf *out, const struct series *series, bool head, int64_t time_ms);
+
 /* apply.c: the one way of changing values. Prepare allocates and checks all, commit cannot fail, abort takes all back. */
 GS_MUST_USE enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *batch, uint32_t owner,
     int64_t time_ms, struct gs_store_result *result, struct gs_error *err);

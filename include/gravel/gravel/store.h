@@ -73,13 +73,30 @@ enum gs_gateway_op {
 };
 
 /** gs_store_gateway(store, op, key, nkey, batch, time_ms, ret, err):
- * Change the group of the grouping key ${key} (names distinct, in any order; a missing instance is instance=""). Its series are not those of the pushers
+ * Change the group of the grouping key ${key} (names distinct, in any order; an empty label is none). Its series are not those of the pushers
  * of gs_store_push: neither replaces, expires or deletes the other's, and a series that another source has is refused. The group has
  * push_time_seconds and push_failure_time_seconds (0 before the first) with the labels of its key, as the Pushgateway has them. Every value replaces.
  * GS_ECONFLICT with ${err} where a family is stored with another type or a series is another's, GS_ELIMIT when the store is full, GS_ENOMEM: only
  * push_failure_time_seconds has changed then. */
 GS_MUST_USE enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, const struct gs_label *key,
     size_t nkey, const struct gs_batch *batch, int64_t time_ms, struct gs_store_result *ret, struct gs_error *err);
+
+/* A group of the Pushgateway's dialect as it is now. Slices live until the next change of the store. */
+struct gs_gateway_view {
+	struct gs_str
+	    key; /* its labels, as they stand between the braces of a sample, sorted by name, without empty ones */
+	int64_t push_ms; /* the last push that was taken; 0: none yet */
+	int64_t failure_ms; /* the last one that was refused; 0: none yet */
+	size_t series; /* with the two times */
+};
+
+/** gs_store_gateway_next(store, cursor, ret): Step through these groups in no order: *cursor = 0 at first; false at the end. */
+bool gs_store_gateway_next(const struct gs_store *store, size_t *cursor, struct gs_gateway_view *ret);
+
+/** gs_store_gateway_render(store, key, out):
+ * Append what the group holds whose view has that ${key}, as text with names as they are, families in order of their names, and the time of the push that
+ * brought it behind every sample. GS_ENOTFOUND if there is no such group; GS_ENOMEM, GS_ELIMIT of ${out}, which may then hold a part. */
+GS_MUST_USE enum gs_status gs_store_gateway_render(struct gs_store *store, struct gs_str key, struct gs_buf *out);
 
 /** gs_store_own(store, batch, now_ms): Replace the program's own metrics: a group without a key, never stale, not listed by gs_store_group_next. */
 GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_batch *batch, int64_t now_ms);
@@ -106,6 +123,7 @@ struct gs_store_stats {
 	size_t series;
 	size_t groups_fresh;
 	size_t groups_stale;
+	size_t groups_gateway; /* of the Pushgateway's dialect */
 	size_t bytes;
 };
 
