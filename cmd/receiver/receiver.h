@@ -19,5 +19,16 @@ extern const struct gs_web_route receiver_routes[];
 /* read.c: handlers of what is read; ctx is the receiver. */
 void receiver_serve_metrics(void *ctx, struct gs_web_request *request); /* GET /metrics */
 void receiver_serve_telemetry(void *ctx, struct gs_web_request *request); /* GET /telemetry */
+/* push.c: handlers of what is pushed; ctx is the receiver. */
+void receiver_serve_push(void *ctx, struct gs_web_request *request); /* POST, PUT, DELETE /metrics... */
+void receiver_serve_ingest(void *ctx, struct gs_web_request *request); /* POST /ingest */
+void receiver_serve_gateway(void *ctx, struct gs_web_request *request); /* /pushgateway/metrics/... */
+
+/* page.c: JSON. */
+void receiver_serve_status(void *ctx, struct gs_web_request *request);
+void receiver_serve_pushed(void *ctx, struct gs_web_request *request);
+void receiver_serve_groups(void *ctx, struct gs_web_request *request);
+void receiver_serve_targets(void *ctx, struct gs_web_request *request);
+void receiver_serve_publishers(void *ctx, struct gs_web_request *request);
 
 #endif

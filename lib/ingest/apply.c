@@ -32,11 +32,19 @@ static enum gs_status apply_logged_locked(struct gs_ingest *ingest, struct entry
 		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
 	if (entry->kind == ENTRY_PUSH)
 		return gs_store_push(ingest->store, entry->batch, logged.time_ms, &entry->result, &entry->err);
+	if (entry->kind == ENTRY_GATEWAY)
+		return gs_store_gateway(ingest->store, entry->op, entry->labels, entry->nlabels, entry->batch,
+		    logged.time_ms, &entry->result, &entry->err);
 	return gs_store_delete(ingest->store, entry->labels, entry->nlabels, &entry->result);
 }
 
 /* Count and answer what was applied, and take it back into the pool. */
 static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
+	/* Whether the group could be told or not, the push is refused. */
+	if (entry->refused != NULL) {
+		entry->status = GS_EINVAL;
+		entry->err = *entry->refused;
+	}
 	if (entry->status == GS_OK)
 		count_result(&entry->result, "push");
 	else
@@ -75,8 +83,8 @@ static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
 	int64_t now_ms = gs_clock_wall_ms();
 	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, &result);
-	gs_ingest_store_release(ingest);
 	gs_publisher_saw(ingest, entry, now_ms);
+	gs_ingest_store_release(ingest);
 	if (status != GS_OK) {
 		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
 		gs_log(GS_LOG_VERBOSE, "dropped a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": %s",
@@ -124,8 +132,9 @@ struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
 
 /* What is queued belongs to others, whose pushes are not answered yet: none of them can tell that this one passed. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
-	if (entry->kind != ENTRY_PUSH || gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES ||
-	    !gs_journal_is_instant(ingest->journal) || !gs_lock_try(&ingest->store_lock))
+	if ((entry->kind != ENTRY_PUSH && entry->kind != ENTRY_GATEWAY) ||
+	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || !gs_journal_is_instant(ingest->journal) ||
+	    !gs_lock_try(&ingest->store_lock))
 		return false;
 	entry->status = apply_logged_locked(ingest, entry);
 	gs_ingest_store_release(ingest);

@@ -103,6 +103,7 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 	if (ingest == NULL)
 		return GS_ENOMEM;
 	ingest->options = *options;
+	ingest->start_ms = gs_clock_wall_ms();
 	ingest->tail = &ingest->first;
 	gs_buf_init(&ingest->own_text, OWN_TEXT_MAX);
 	enum gs_status status = init_sync(ingest);
@@ -204,6 +205,8 @@ static enum gs_status parse_push(
 	    .nlabels = push->nlabels,
 	    .rule = GS_LABELS_OVERRIDE,
 	    .mode = push->mode,
+	    .ttl_ms = push->ttl_ms,
+	    .gateway = entry->kind == ENTRY_GATEWAY,
 	    .max_samples = ingest->options.push_samples,
 	};
 	struct kit *kit = gs_kit_get(ingest);
@@ -215,34 +218,70 @@ static enum gs_status parse_push(
 	return status;
 }
 
-enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err) {
+/* An entry that was counted in. */
+static enum gs_status begin_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind,
+    struct entry **ret, struct gs_error *err) {
 	if (!admit(ingest))
 		return gs_error_set(err, GS_EAGAIN, 0, 0, "too many pushes are in flight; try again");
-	struct entry *entry = push_entry(ingest, push, ENTRY_PUSH);
-	enum gs_status status = entry != NULL ? parse_push(ingest, entry, push, err) : GS_ENOMEM;
-	if (status != GS_OK) {
-		if (entry != NULL)
-			gs_entry_put(ingest, entry);
-		take_back(ingest);
-		if (err != NULL)
-			gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
-		return status;
+	*ret = push_entry(ingest, push, kind);
+	if (*ret != NULL)
+		return GS_OK;
+	take_back(ingest);
+	return GS_ENOMEM;
+}
+
+static enum gs_status end_push(
+    struct gs_ingest *ingest, struct entry *entry, enum gs_status status, const struct gs_error *err) {
+	if (status == GS_OK) {
+		if (!gs_ingest_apply_at_once(ingest, entry))
+			gs_ingest_queue(ingest, entry);
+		return GS_OK;
 	}
-	if (!gs_ingest_apply_at_once(ingest, entry))
-		gs_ingest_queue(ingest, entry);
-	return GS_OK;
+	gs_entry_put(ingest, entry);
+	take_back(ingest);
+	if (err != NULL)
+		gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
+	return status;
+}
+
+enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err) {
+	struct entry *entry = NULL;
+	enum gs_status status = begin_push(ingest, push, ENTRY_PUSH, &entry, err);
+	return status == GS_OK ? end_push(ingest, entry, parse_push(ingest, entry, push, err), err) : status;
 }
 
 enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push) {
-	if (!admit(ingest))
-		return GS_EAGAIN;
-	struct entry *entry = push_entry(ingest, push, ENTRY_DELETE);
-	if (entry == NULL) {
-		take_back(ingest);
+	struct entry *entry = NULL;
+	enum gs_status status = begin_push(ingest, push, ENTRY_DELETE, &entry, NULL);
+	return status == GS_OK ? end_push(ingest, entry, GS_OK, NULL) : status;
+}
+
+/* Make the entry one that says that its push was refused. */
+static enum gs_status turn_into_failure(struct entry *entry, const struct gs_error *why) {
+	struct gs_error *copy = gs_arena_alloc(entry->arena, sizeof(*copy));
+	if (copy == NULL)
 		return GS_ENOMEM;
-	}
-	gs_ingest_queue(ingest, entry);
+	*copy = *why;
+	entry->refused = copy;
+	entry->op = GS_GATEWAY_FAILED;
 	return GS_OK;
+}
+
+enum gs_status gs_ingest_gateway(
+    struct gs_ingest *ingest, enum gs_gateway_op op, const struct gs_ingest_push *push, struct gs_error *err) {
+	struct gs_error why = {0};
+	struct entry *entry = NULL;
+	enum gs_status status = begin_push(ingest, push, ENTRY_GATEWAY, &entry, err);
+	if (status != GS_OK)
+		return status;
+	entry->op = op;
+	if (op != GS_GATEWAY_DELETE)
+		status = parse_push(ingest, entry, push, &why);
+	if (status == GS_EINVAL && gs_batch_stats(entry->batch).parsed)
+		status = turn_into_failure(entry, &why);
+	else if (status != GS_OK && err != NULL)
+		*err = why;
+	return end_push(ingest, entry, status, &why);
 }
 
 void gs_ingest_refresh(struct gs_ingest *ingest) {

@@ -11,7 +11,7 @@
 #include "gravel/wire/wire.h"
 #include "pieces.h"
 
-enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_SCRAPE };
+enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE };
 
 /* One thing to apply, parsed. Made by any thread, then the writer's; back in the pool afterwards. */
 struct entry {
@@ -20,7 +20,7 @@ struct entry {
 	struct gs_batch *batch;
 	struct gs_arena *arena; /* copies that the entry needs */
 	struct gs_buf text; /* of a scrape: its body */
-	/* push, delete */
+	/* push, delete, gateway */
 	struct gs_str body;
 	const struct gs_label *labels;
 	size_t nlabels;
@@ -29,6 +29,8 @@ struct entry {
 	enum gs_status status; /* of applying it */
 	struct gs_error err;
 	struct gs_store_result result;
+	enum gs_gateway_op op;
+	const struct gs_error *refused; /* of GS_GATEWAY_FAILED: why; stands in arena */
 	/* scrape */
 	struct gs_scrape_info info;
 	int64_t end_ms; /* of the scrape */
@@ -45,12 +47,16 @@ struct kit {
 /* A poller, as long as it has groups. */
 struct publisher {
 	struct gs_str name; /* stands behind the struct, terminated */
-	bool seen;
+	bool seen; /* the writer's */
+	int64_t seen_ms; /* the others under store_lock */
+	int64_t lag_ms;
+	int64_t skew_ms;
 };
 
 struct gs_ingest {
 	struct gs_ingest_options options;
 	char *topic;
+	int64_t start_ms;
 	struct gs_journal *journal;
 
 	/* Under store_lock. Whoever wants it takes turn_lock first and keeps that until he has it: so a writer in a hurry and many
@@ -85,7 +91,7 @@ struct gs_ingest {
 	struct gs_expo_parser *own_parser;
 	struct gs_buf own_text;
 	int64_t next_tick_ms; /* monotonic */
-	struct gs_map *publishers;
+	struct gs_map *publishers; /* changed under store_lock, for those who read it */
 
 	/* The message thread's alone. */
 	struct gs_codec *codec;
@@ -117,7 +123,7 @@ bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);
 /* own.c: on the writer's thread. */
 void gs_ingest_refresh_own(struct gs_ingest *ingest);
 
-/* publisher.c: on the writer's thread. */
+/* publisher.c: on the writer's thread; the first with the store's lock. */
 void gs_publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms);
 void gs_publishers_forget(struct gs_ingest *ingest); /* those without a group */
 void gs_publishers_free(struct gs_ingest *ingest);

@@ -22,20 +22,25 @@ static struct publisher *publisher_get(struct gs_ingest *ingest, struct gs_str n
 }
 
 void gs_publisher_saw(struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms) {
-	const struct publisher *publisher = publisher_get(ingest, entry->info.key.publisher);
+	struct publisher *publisher = publisher_get(ingest, entry->info.key.publisher);
 	if (publisher == NULL)
 		return; /* no memory: its gauges stay as they are */
 	const char *name = publisher->name.p;
+	publisher->seen_ms = now_ms;
+	publisher->lag_ms = now_ms - entry->sent_ms;
+	publisher->skew_ms = entry->sent_ms - entry->stored_ms;
 	gs_metric_set_l(GS_M_PUBLISHER_LAST_SEEN, (double)now_ms / 1e3, name, NULL);
-	gs_metric_set_l(GS_M_PUBLISHER_LAG, (double)(now_ms - entry->sent_ms) / 1e3, name, NULL);
-	gs_metric_set_l(GS_M_PUBLISHER_SKEW, (double)(entry->sent_ms - entry->stored_ms) / 1e3, name, NULL);
+	gs_metric_set_l(GS_M_PUBLISHER_LAG, (double)publisher->lag_ms / 1e3, name, NULL);
+	gs_metric_set_l(GS_M_PUBLISHER_SKEW, (double)publisher->skew_ms / 1e3, name, NULL);
 }
 
 static void drop_publisher(struct gs_ingest *ingest, struct publisher *publisher) {
 	gs_metric_drop_l(GS_M_PUBLISHER_LAST_SEEN, publisher->name.p, NULL);
 	gs_metric_drop_l(GS_M_PUBLISHER_LAG, publisher->name.p, NULL);
 	gs_metric_drop_l(GS_M_PUBLISHER_SKEW, publisher->name.p, NULL);
+	gs_ingest_store_take(ingest);
 	gs_map_remove(ingest->publishers, publisher->name);
+	gs_ingest_store_release(ingest);
 	gs_free(publisher);
 }
 

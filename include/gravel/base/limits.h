@@ -26,6 +26,8 @@
 #define GS_LIMIT_PUSH_SAMPLES 1000000
 #define GS_LIMIT_PUSHES_IN_FLIGHT 1024
 
+#define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
+
 /* Store. receiver.limits.series, receiver.limits.groups */
 #define GS_LIMIT_SERIES 20000000
 #define GS_LIMIT_GROUPS 1000000
@@ -62,6 +64,9 @@
 #define GS_LIMIT_WEB_HEADERS (32 * 1024) /* request line and headers, and MHD's buffers, of one connection */
 #define GS_LIMIT_WEB_DISCARD (1024 * 1024)
 #define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 503 */
+
+/* An answer in JSON. Fixed: beyond it nobody reads it, and /metrics has the same. */
+#define GS_LIMIT_JSON (256 * 1024 * 1024)
 
 /* Own metrics: distinct label values of one metric; more are counted under "other". Fixed. */
 #define GS_LIMIT_METRIC_SERIES 4096

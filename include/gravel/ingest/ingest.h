@@ -49,6 +49,7 @@ struct gs_ingest_push {
 	const struct gs_label *labels; /* from the path; likewise */
 	size_t nlabels;
 	struct gs_mode mode; /* for samples that name none */
+	int64_t ttl_ms; /* of what is pushed; 0: as the store has it */
 	gs_ingest_done_fn *done;
 	void *ctx;
 };
@@ -62,11 +63,31 @@ GS_MUST_USE enum gs_status gs_ingest_push(
 /** gs_ingest_delete(ingest, push): As gs_ingest_push, but remove the pushed series that carry the labels; the body is not looked at. */
 GS_MUST_USE enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push);
 
+/** gs_ingest_gateway(ingest, op, push, err):
+ * As gs_ingest_push, but do ${op} (all but GS_GATEWAY_FAILED) with the group whose key are the labels; mode and ttl_ms are not looked at. A push that parses and is
+ * refused all the same is GS_OK here: done gets GS_EINVAL once the group remembers its failure. */
+GS_MUST_USE enum gs_status gs_ingest_gateway(
+    struct gs_ingest *ingest, enum gs_gateway_op op, const struct gs_ingest_push *push, struct gs_error *err);
+
 /** gs_ingest_refresh(ingest): Bring the own metrics in the store up to now; waits for the writer, a second at most. Any thread but
  * the writer's. */
 void gs_ingest_refresh(struct gs_ingest *ingest);
 
 /** gs_ingest_stats(ingest): Any thread. */
 struct gs_store_stats gs_ingest_stats(struct gs_ingest *ingest);
+
+/* What is in the store, as JSON: {"status": "success", "data": ...}. */
+enum gs_ingest_page {
+	GS_PAGE_STATUS, /* version, start, sizes; in it what the Pushgateway's status has */
+	GS_PAGE_METRICS, /* what the groups of the Pushgateway's dialect hold, as its own api/v1/metrics */
+	GS_PAGE_GROUPS, /* the groups of both kinds, with their labels, times and sizes */
+	GS_PAGE_TARGETS, /* of the scraped groups: how fresh they are */
+	GS_PAGE_PUBLISHERS, /* the pollers, how late they are and how wrong their clocks */
+};
+
+/** gs_ingest_page(ingest, page, out):
+ * Append a page to ${out}, in no order of its entries. Each holds the store's lock for one pass over the groups, but METRICS, which holds it for a group at a time.
+ * Errors stick to ${out}: GS_ELIMIT when it is full. Any thread. */
+void gs_ingest_page(struct gs_ingest *ingest, enum gs_ingest_page page, struct gs_buf *out);
 
 #endif

@@ -23,4 +23,15 @@ struct gs_path {
 GS_MUST_USE enum gs_status gs_path_parse(
     const struct gs_str *segments, size_t n, struct gs_arena *arena, struct gs_path *ret, struct gs_error *err);
 
+/** gs_path_parse_gateway(path, arena, ret, err):
+ * Read the grouping key in a path of the Pushgateway's dialect, without "/metrics/" in front and with its percent escapes decoded before it is split, as
+ * there: "job/NAME" or "job@base64/NAME", then labels and values. Labels are sorted by name; one that comes twice has its last value, a
+ * label job behind the first is ignored, clearmode is a label like any other, base64 is URL-safe. GS_ENOTFOUND for what is no such path; GS_EINVAL for
+ * an odd count, a bad name, an empty segment, a value that is not UTF-8 or not base64, an empty job; GS_ELIMIT, GS_ENOMEM. Slices stand in ${path} or in ${arena}. */
+GS_MUST_USE enum gs_status gs_path_parse_gateway(
+    struct gs_str path, struct gs_arena *arena, struct gs_path *ret, struct gs_error *err);
+
+/** gs_path_parse_ttl(text, ret_ms, err): Read the value of "?ttl=": a duration as Prometheus writes it, from 1 ms to GS_LIMIT_TTL_MS. GS_EINVAL. */
+GS_MUST_USE enum gs_status gs_path_parse_ttl(struct gs_str text, int64_t *ret_ms, struct gs_error *err);
+
 #endif
