@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness import http
-from harness.stand import BUILD, Prometheus, Server, free_port, peer
+from harness.stand import BUILD, Prometheus, Pushgateway
 from harness.wait import eventually
 
 EVENTS = BUILD.parent / "tests" / "gravel-expo-events"
@@ -39,12 +39,6 @@ g{a="2"} -1.7976931348623157e+308
 c_total 0.1
 u{a="b"} 1
 """
-
-
-class Gateway(Server):
-    def __init__(self, stand):
-        self.port = free_port()
-        super().__init__(stand, "pushgateway", [peer("GRAVEL_PUSHGATEWAY"), "--web.listen-address=127.0.0.1:%d" % self.port])
 
 
 def events(format_name, body, *options):
@@ -146,7 +140,7 @@ def test_prometheus(stand):
 
 
 def test_pushgateway(stand):
-    gateway = Gateway(stand).start()
+    gateway = Pushgateway(stand).start()
     answer = http.request(gateway.url + "/metrics/job/j", "PUT", PUSHED)
     assert answer.code == 200, answer
     found, same = compare(gateway)

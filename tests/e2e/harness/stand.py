@@ -201,6 +201,12 @@ class NodeExporter(Server):
         return self.address
 
 
+class Pushgateway(Server):
+    def __init__(self, stand):
+        self.port = free_port()
+        super().__init__(stand, "pushgateway", [peer("GRAVEL_PUSHGATEWAY"), "--web.listen-address=127.0.0.1:%d" % self.port])
+
+
 class FaultServer(Server):
     """tests/lib/fault_server.py: one way to misbehave for each path. It ends with its standard input."""
     health = "/good"
