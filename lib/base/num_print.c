@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "decimal.h"
 #include "digits.h"
 #include "gravel/base/num.h"
@@ -93,4 +95,23 @@ size_t gs_num_print_double(char *out, double v) {
 	if (exponent < 0 && exponent >= -4)
 		return sign + put_fraction(out, &c, exponent);
 	return sign + put_point(out, &c, exponent);
+}
+
+size_t gs_num_print_go(char *out, double v) {
+	size_t n = gs_num_print_double(out, v), sign = v < 0, digits = n - sign;
+	if (fabs(v) < 1e6 || !isfinite(v) || memchr(out, 'e', n) != NULL || memchr(out, '.', n) != NULL)
+		return n;
+	char *first = out + sign;
+	size_t exponent = digits - 1;
+	while (first[digits - 1] == '0')
+		digits--;
+	if (digits > 1) {
+		memmove(first + 2, first + 1, digits - 1);
+		first[1] = '.';
+		digits++;
+	}
+	memcpy(first + digits, "e+", 2);
+	first[digits + 2] = (char)('0' + exponent / 10);
+	first[digits + 3] = (char)('0' + exponent % 10);
+	return sign + digits + 4;
 }

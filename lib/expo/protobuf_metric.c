@@ -437,31 +437,11 @@ static enum gs_status set_name(struct gs_expo_parser *parser, struct gs_expo_eve
 	return GS_OK;
 }
 
-/* Print v as clients of Go do in labels: gs_num_print_double writes integers without an exponent, they do so only below a million. */
-static struct gs_str print_bound(char out[GS_NUM_DOUBLE_MAX], double v) {
-	size_t n = gs_num_print_double(out, v), sign = v < 0, digits = n - sign;
-	if (fabs(v) < 1e6 || !isfinite(v) || memchr(out, 'e', n) != NULL || memchr(out, '.', n) != NULL)
-		return gs_str_make(out, n);
-	char *first = out + sign;
-	size_t exponent = digits - 1;
-	while (first[digits - 1] == '0')
-		digits--;
-	if (digits > 1) {
-		memmove(first + 2, first + 1, digits - 1);
-		first[1] = '.';
-		digits++;
-	}
-	memcpy(first + digits, "e+", 2);
-	first[digits + 2] = (char)('0' + exponent / 10);
-	first[digits + 3] = (char)('0' + exponent % 10);
-	return gs_str_make(out, sign + digits + 4);
-}
-
 static void set_bound(struct gs_expo_parser *parser, struct gs_expo_event *event, double bound) {
 	struct gs_expo_protobuf *pb = &parser->protobuf;
 	event->bound = bound;
-	event->labels[event->nlabels++] =
-	    (struct gs_label){.name = own_label(pb->type), .value = print_bound(pb->number, bound)};
+	event->labels[event->nlabels++] = (struct gs_label){
+	    .name = own_label(pb->type), .value = gs_str_make(pb->number, gs_num_print_go(pb->number, bound))};
 }
 
 static void set_exemplar(

@@ -32,6 +32,9 @@ GS_MUST_USE enum gs_status gs_num_parse_u64(struct gs_str s, uint64_t *ret);
  * overwritten; not terminated) and return its length. Integers up to 2^53 have no exponent (DESIGN 3.1); else as Go's 'g' format; NaN, +Inf, -Inf. */
 size_t gs_num_print_double(char *out, double v);
 
+/** gs_num_print_go(out, v): The same with an exponent from a million on for integers as well: what clients in Go write into le and quantile. */
+size_t gs_num_print_go(char *out, double v);
+
 /** gs_num_print_u64(out, v): Write decimal digits and return their count. ${out} has 20 bytes, all of which may be overwritten. */
 size_t gs_num_print_u64(char *out, uint64_t v);
 

@@ -120,6 +120,22 @@ static void test_round_trip_of_usual(void **state) {
 	}
 }
 
+static void test_go(void **state) {
+	(void)state;
+	static const struct {
+		double v;
+		const char *text;
+	} rows[] = {{0, "0"}, {1, "1"}, {-2.5, "-2.5"}, {999999, "999999"}, {1e6, "1e+06"}, {-1e6, "-1e+06"},
+	    {1048576, "1.048576e+06"}, {1234567.5, "1.2345675e+06"}, {9007199254740992, "9.007199254740992e+15"},
+	    {-1230000000, "-1.23e+09"}, {1e22, "1e+22"}, {0.00001, "1e-05"}, {INFINITY, "+Inf"}, {-INFINITY, "-Inf"},
+	    {NAN, "NaN"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[GS_NUM_DOUBLE_MAX + 1];
+		out[gs_num_print_go(out, rows[i].v)] = '\0';
+		assert_string_equal(out, rows[i].text);
+	}
+}
+
 static void test_locale(void **state) {
 	(void)state;
 	if (!use_comma_locale())
@@ -141,6 +157,7 @@ int main(void) {
 	    cmocka_unit_test(test_round_trip_of_edges),
 	    cmocka_unit_test(test_round_trip_of_random),
 	    cmocka_unit_test(test_round_trip_of_usual),
+	    cmocka_unit_test(test_go),
 	    cmocka_unit_test(test_locale),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
