@@ -265,6 +265,18 @@ static enum gs_status duplicate(const struct raw_sample *sample, struct gs_error
 	return gs_error_set(err, GS_EINVAL, sample->line, 1, "duplicate series of \"%.*s\"", GS_FMT(sample->name));
 }
 
+/* The Pushgateway reads bounds as numbers and writes them its own way: series that Prometheus has from there must not change their names. */
+static enum gs_status spell_bound(struct gs_batch *batch, double at, struct gs_str *text) {
+	if (!batch->options.gateway)
+		return GS_OK;
+	char spelled[GS_NUM_DOUBLE_MAX];
+	struct gs_str s = gs_str_make(spelled, gs_num_print_go(spelled, at));
+	if (gs_str_eq(s, *text))
+		return GS_OK;
+	*text = gs_arena_dup(batch->arena, s);
+	return text->n == s.n ? GS_OK : GS_ENOMEM;
+}
+
 static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
     struct gs_str text, struct gs_error *err) {
 	double at = 0;
@@ -283,6 +295,8 @@ static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point
 		point->parts = parts;
 		point->cap_parts = cap;
 	}
+	if (spell_bound(batch, at, &text) != GS_OK)
+		return GS_ENOMEM;
 	/* Keep them sorted: they nearly always come so. */
 	uint32_t i = point->nparts;
 	while (i > 0 && point->parts[i - 1].at > at)
