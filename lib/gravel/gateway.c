@@ -6,6 +6,8 @@
 #include "label.h"
 #include "store_internal.h"
 
+#define SAME_MS 1000 /* two times that are closer are of a burst, not of a clock that was set back */
+
 static int compare_labels(const void *a, const void *b) {
 	return gs_str_cmp(((const struct gs_label *)a)->name, ((const struct gs_label *)b)->name);
 }
@@ -117,6 +119,11 @@ static void remove_group(struct gs_store *store, struct group *group, struct gs_
 	gs_group_free(store, group);
 }
 
+/* People compare the two times, and a push and a failure may come within the same millisecond: the last one is the later one. */
+static int64_t later(int64_t time_ms, int64_t other_ms) {
+	return time_ms <= other_ms && other_ms - time_ms < SAME_MS ? other_ms + 1 : time_ms;
+}
+
 enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, const struct gs_label *key, size_t nkey,
     const struct gs_batch *batch, int64_t time_ms, struct gs_store_result *ret, struct gs_error *err) {
 	struct group *group;
@@ -143,7 +150,10 @@ enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, c
 	}
 	if (op != GS_GATEWAY_FAILED)
 		status = replace(store, op, group, batch, time_ms, ret, err);
-	*(op != GS_GATEWAY_FAILED && status == GS_OK ? &group->time_ms : &group->failed_ms) = time_ms;
+	if (op != GS_GATEWAY_FAILED && status == GS_OK)
+		group->time_ms = later(time_ms, group->failed_ms);
+	else
+		group->failed_ms = later(time_ms, group->time_ms);
 	enum gs_status written = apply_times(store, group, key, nkey, err);
 	return status != GS_OK ? status : written;
 }
