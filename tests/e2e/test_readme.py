@@ -19,7 +19,7 @@ from harness.stand import BUILD, ROOT, Prometheus, environment, run
 from harness.wait import eventually
 
 FENCE = re.compile(r"(?:<!-- test: (\w+) -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
-PAGES = ("README.md", "docs/PUSHING.md", "docs/CLEARMODES.md", "docs/GRAVELCTL.md", "docs/OPERATING.md", "docs/LESSONS.md")
+PAGES = ("README.md", "docs/PUSHING.md", "docs/CLEARMODES.md", "docs/PUSHGATEWAY.md", "docs/GRAVELCTL.md", "docs/OPERATING.md", "docs/LESSONS.md")
 
 
 def blocks_of(page):
@@ -64,7 +64,7 @@ def test_scripts(line):
         assert re.search(r"(^|[\s,\[])%s\b" % re.escape(option), done.stdout), (option, done.stdout)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/PUSHING.md", "docs/CLEARMODES.md", "docs/GRAVELCTL.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/PUSHING.md", "docs/CLEARMODES.md", "docs/PUSHGATEWAY.md", "docs/GRAVELCTL.md"])
 def test_commands(gateway, page, tmp_path):
     """All run blocks one after the other, as a reader would type them."""
     blocks = blocks_of(page)
