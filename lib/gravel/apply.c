@@ -258,7 +258,9 @@ static enum gs_status prepare_point(struct gs_store *store, struct run *run, con
 		}
 		change->created = true;
 		run->family = gs_family_of(store, change->series);
-	} else if (kind_of(store, owner) == OWNER_GATEWAY && change->series->owner != owner) {
+	} else if (change->series->owner != owner &&
+		   (kind_of(store, owner) == OWNER_GATEWAY || kind_of(store, change->series->owner) == OWNER_GATEWAY)) {
+		store->nchanges--;
 		return gs_error_set(err, GS_ECONFLICT, point->line, 1,
 		    "a series of \"%.*s\" with the same labels is in another group", GS_FMT(point->family->name));
 	}
@@ -315,7 +317,11 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 		if (!strict && quantile_clash(store, run.family, point, run.type))
 			result->dropped_conflict += point->samples;
 		else
-			status = prepare_point(store, &run, point, owner, time_ms, err);
+			status = prepare_point(store, &run, point, owner, time_ms, strict ? err : NULL);
+		if (status == GS_ECONFLICT && !strict) {
+			result->dropped_conflict += point->samples;
+			status = GS_OK;
+		}
 	}
 	*ret_family = run.family;
 	if (status == GS_ELIMIT)
