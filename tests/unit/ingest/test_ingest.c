@@ -291,6 +291,65 @@ static void test_push_at_once(void **state) {
 	gs_ingest_free(ingest);
 }
 
+static enum gs_status gateway(
+    struct gs_ingest *ingest, enum gs_gateway_op op, const char *job, const char *body, struct gs_error *err) {
+	struct outcome outcome = {0};
+	struct gs_label label = {GS_STR("job"), gs_str_of(job)};
+	struct gs_ingest_push what = {
+	    .body = gs_str_of(body), .labels = &label, .nlabels = 1, .done = on_done, .ctx = &outcome};
+	enum gs_status status = gs_ingest_gateway(ingest, op, &what, err);
+	if (status != GS_OK)
+		return status;
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	*err = outcome.err;
+	return outcome.status;
+}
+
+/* What does not parse leaves no trace; what parses and is refused sets the time of failure before it is answered. */
+static void test_gateway(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_error err = {0};
+	assert_int_equal(gateway(ingest, GS_GATEWAY_PUT, "x", "a{ 1\n", &err), GS_EINVAL);
+	assert_int_equal(err.line, 1);
+	assert_string_equal(family(ingest, "push_time_seconds"), "");
+	assert_int_equal(gateway(ingest, GS_GATEWAY_PUT, "x", "b 1\na 1 5\n", &err), GS_EINVAL);
+	assert_int_equal(err.line, 2);
+	assert_string_equal(err.text, "\"a\" has a timestamp: pushed metrics must not");
+	assert_non_null(strstr(family(ingest, "push_time_seconds"), "push_time_seconds{instance=\"\",job=\"x\"} 0\n"));
+	assert_non_null(strstr(family(ingest, "push_failure_time_seconds"), "{instance=\"\",job=\"x\"} 1."));
+	assert_string_equal(family(ingest, "b"), "");
+	assert_int_equal(gateway(ingest, GS_GATEWAY_PUT, "x", "a 1\nb 1\n", &err), GS_OK);
+	assert_int_equal(gateway(ingest, GS_GATEWAY_POST, "x", "b{clearmode=\"sum5m\"} 2\n", &err), GS_OK);
+	assert_string_equal(
+	    family(ingest, "b"), "# TYPE b untyped\nb{instance=\"\",job=\"x\",clearmode=\"sum5m\"} 2\n");
+	assert_int_equal(gateway(ingest, GS_GATEWAY_PUT, "y", "# TYPE a gauge\na 1\n", &err), GS_ECONFLICT);
+	assert_int_equal(err.line, 2);
+	assert_non_null(strstr(family(ingest, "push_failure_time_seconds"), "{instance=\"\",job=\"y\"} 1."));
+	assert_int_equal(gateway(ingest, GS_GATEWAY_DELETE, "x", "not looked at {", &err), GS_OK);
+	assert_int_equal(gateway(ingest, GS_GATEWAY_DELETE, "y", "", &err), GS_OK);
+	assert_string_equal(family(ingest, "push_failure_time_seconds"), "");
+	gs_ingest_free(ingest);
+}
+
+static void test_ttl(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct outcome outcome = {0};
+	struct gs_ingest_push what = {.body = GS_STR("short 1\n"), .ttl_ms = 1, .done = on_done, .ctx = &outcome};
+	struct gs_error err = {0};
+	assert_int_equal(push(ingest, "stays 1\n", &err), GS_OK);
+	assert_int_equal(gs_ingest_push(ingest, &what, &err), GS_OK);
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	assert_int_equal(outcome.status, GS_OK);
+	while (strcmp(family(ingest, "short"), "") != 0)
+		gs_clock_sleep_ms(10);
+	assert_string_equal(family(ingest, "stays"), "# TYPE stays untyped\nstays 1\n");
+	gs_ingest_free(ingest);
+}
+
 #define PUSHERS 4
 #define PUSHES 200
 #define PEBBLES                                                                                                        \
@@ -355,6 +414,8 @@ int main(void) {
 	    cmocka_unit_test(test_bad_messages),
 	    cmocka_unit_test(test_push),
 	    cmocka_unit_test(test_push_at_once),
+	    cmocka_unit_test(test_gateway),
+	    cmocka_unit_test(test_ttl),
 	    cmocka_unit_test(test_concurrent),
 	    cmocka_unit_test(test_out_of_memory),
 	};

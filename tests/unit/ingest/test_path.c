@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gravel/ingest/path.h"
@@ -110,12 +111,157 @@ static void test_too_many(void **state) {
 	gs_arena_free(arena);
 }
 
+/* Labels as "name=value|name=value". */
+static void assert_labels(const struct gs_path *path, const char *wanted) {
+	char text[1024];
+	size_t n = 0;
+	for (size_t i = 0; i < path->nlabels; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s=%.*s", i != 0 ? "|" : "",
+		    GS_FMT(path->labels[i].name), GS_FMT(path->labels[i].value));
+	text[n] = '\0';
+	assert_string_equal(text, wanted);
+}
+
+static void test_gateway_valid(void **state) {
+	(void)state;
+	static const struct {
+		const char *path;
+		const char *labels;
+	} rows[] = {
+	    {"job/x", "job=x"},
+	    {"job/x/", "job=x"},
+	    {"job@base64/L3Zhci90bXA", "job=/var/tmp"},
+	    {"job@base64/L3Zhci90bXA===", "job=/var/tmp"},
+	    {"job@base64/Pz8_Pg", "job=\?\?\?>"},
+	    {"job@base64/eB", "job=x"},
+	    {"job/x/zone/z/instance/y", "instance=y|job=x|zone=z"},
+	    {"job/x/l/1/l/2", "job=x|l=2"},
+	    {"job/x/job/y", "job=x"},
+	    {"job/x/job@base64/eQ/a/1", "a=1|job=x"},
+	    {"job/x/l@base64/=", "job=x|l="},
+	    {"job/x/l@base64/", "job=x|l="},
+	    {"job/x/l/", "job=x|l="},
+	    {"job/x/clearmode/nonsense", "clearmode=nonsense|job=x"},
+	    {"job/x/l/.", "job=x|l=."},
+	    {"job/ü", "job=ü"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gs_arena *arena = gs_arena_new(1 << 20);
+		struct gs_path path;
+		struct gs_error err = {0};
+		if (gs_path_parse_gateway(gs_str_of(rows[i].path), arena, &path, &err) != GS_OK)
+			fail_msg("%s: %s", rows[i].path, err.text);
+		assert_labels(&path, rows[i].labels);
+		assert_int_equal(path.mode.kind, GS_MODE_DEFAULT);
+		gs_arena_free(arena);
+	}
+}
+
+static void test_gateway_invalid(void **state) {
+	(void)state;
+	static const struct {
+		const char *path;
+		enum gs_status status;
+		const char *reason;
+	} rows[] = {
+	    {"", GS_ENOTFOUND, "not found"},
+	    {"job", GS_ENOTFOUND, "not found"},
+	    {"job/", GS_ENOTFOUND, "not found"},
+	    {"job@base64/", GS_ENOTFOUND, "not found"},
+	    {"jobs/x", GS_ENOTFOUND, "not found"},
+	    {"instance/y/job/x", GS_ENOTFOUND, "not found"},
+	    {"JOB/x", GS_ENOTFOUND, "not found"},
+	    {"job//", GS_EINVAL, "empty segment"},
+	    {"job//x", GS_EINVAL, "empty segment"},
+	    {"job/x//", GS_EINVAL, "empty segment"},
+	    {"job/x/l//m/1", GS_EINVAL, "empty segment"},
+	    {"job/x/l", GS_EINVAL, "odd number"},
+	    {"job/x/l/1/", GS_EINVAL, "odd number"},
+	    {"job/x/l/1/m", GS_EINVAL, "odd number"},
+	    {"job@base64/=", GS_EINVAL, "job name is required"},
+	    {"job@base64/e*", GS_EINVAL, "\"job\" is not base64"},
+	    {"job@base64/Pz8+Pg", GS_EINVAL, "\"job\" is not base64"},
+	    {"job@base64/eAAAA", GS_EINVAL, "\"job\" is not base64"},
+	    {"job/x/l@base64/e*", GS_EINVAL, "\"l\" is not base64"},
+	    {"job/x/l@base64/_w", GS_EINVAL, "\"l\" is not UTF-8"},
+	    {"job/\xff", GS_EINVAL, "\"job\" is not UTF-8"},
+	    {"job/x/1l/1", GS_EINVAL, "improper label name \"1l\""},
+	    {"job/x/__l/1", GS_EINVAL, "improper label name \"__l\""},
+	    {"job/x/@base64/eA", GS_EINVAL, "improper label name \"\""},
+	    {"job/x/ü/1", GS_EINVAL, "improper label name"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gs_arena *arena = gs_arena_new(1 << 20);
+		struct gs_path path;
+		struct gs_error err = {0};
+		enum gs_status status = gs_path_parse_gateway(gs_str_of(rows[i].path), arena, &path, &err);
+		if (status != rows[i].status || strstr(err.text, rows[i].reason) == NULL)
+			fail_msg("%s: %s, \"%s\"", rows[i].path, gs_status_name(status), err.text);
+		gs_arena_free(arena);
+	}
+}
+
+static void test_gateway_limits(void **state) {
+	(void)state;
+	char text[1024] = "job/x";
+	struct gs_arena *arena = gs_arena_new(1 << 20);
+	struct gs_path path;
+	size_t at = 5;
+	for (int i = 0; i < GS_PATH_LABELS_MAX - 1; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "/l%d/v", i);
+	assert_int_equal(gs_path_parse_gateway(gs_str_of(text), arena, &path, NULL), GS_OK);
+	assert_int_equal(path.nlabels, GS_PATH_LABELS_MAX);
+	snprintf(text + at, sizeof(text) - at, "/l0/w");
+	assert_int_equal(gs_path_parse_gateway(gs_str_of(text), arena, &path, NULL), GS_OK);
+	snprintf(text + at, sizeof(text) - at, "/m/w");
+	assert_int_equal(gs_path_parse_gateway(gs_str_of(text), arena, &path, NULL), GS_ELIMIT);
+	gs_arena_free(arena);
+
+	struct gs_buf long_value;
+	gs_buf_init(&long_value, SIZE_MAX);
+	gs_buf_cstr(&long_value, "job/");
+	for (int i = 0; i < GS_LIMIT_LABEL_VALUE; i++)
+		gs_buf_char(&long_value, 'x');
+	arena = gs_arena_new(1 << 20);
+	assert_int_equal(gs_path_parse_gateway(gs_buf_slice(&long_value), arena, &path, NULL), GS_OK);
+	gs_buf_char(&long_value, 'x');
+	assert_int_equal(gs_path_parse_gateway(gs_buf_slice(&long_value), arena, &path, NULL), GS_ELIMIT);
+	gs_buf_free(&long_value);
+	gs_arena_free(arena);
+
+	arena = gs_arena_new(8); /* no room for what base64 says */
+	assert_int_equal(gs_path_parse_gateway(GS_STR("job@base64/L3Zhci90bXA"), arena, &path, NULL), GS_ENOMEM);
+	gs_arena_free(arena);
+}
+
+static void test_ttl(void **state) {
+	(void)state;
+	static const char *const bad[] = {
+	    "", "0", "0s", "soon", "5", "-5s", "1m1h", "5 s", "11y", "3661d", "99999999999999999999s"};
+	int64_t ms = 0;
+	struct gs_error err = {0};
+	assert_int_equal(gs_path_parse_ttl(GS_STR("1ms"), &ms, NULL), GS_OK);
+	assert_int_equal(ms, 1);
+	assert_int_equal(gs_path_parse_ttl(GS_STR("1h30m"), &ms, NULL), GS_OK);
+	assert_int_equal(ms, 5400000);
+	assert_int_equal(gs_path_parse_ttl(GS_STR("3660d"), &ms, NULL), GS_OK);
+	assert_int_equal(ms, GS_LIMIT_TTL_MS);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(gs_path_parse_ttl(gs_str_of(bad[i]), &ms, &err), GS_EINVAL);
+	assert_int_equal(gs_path_parse_ttl(GS_STR("soon"), &ms, &err), GS_EINVAL);
+	assert_string_equal(err.text, "ttl \"soon\": write a duration like 90s or 1h30m, of at most ten years");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_valid),
 	    cmocka_unit_test(test_clearmode),
 	    cmocka_unit_test(test_invalid),
 	    cmocka_unit_test(test_too_many),
+	    cmocka_unit_test(test_gateway_valid),
+	    cmocka_unit_test(test_gateway_invalid),
+	    cmocka_unit_test(test_gateway_limits),
+	    cmocka_unit_test(test_ttl),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
