@@ -221,8 +221,10 @@ static enum gs_status parse_push(
 /* An entry that was counted in. */
 static enum gs_status begin_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind,
     struct entry **ret, struct gs_error *err) {
-	if (!admit(ingest))
-		return gs_error_set(err, GS_EAGAIN, 0, 0, "too many pushes are in flight; try again");
+	if (!admit(ingest)) {
+		gs_error_set(err, GS_EAGAIN, 0, 0, "too many pushes are in flight; try again");
+		return GS_EAGAIN;
+	}
 	*ret = push_entry(ingest, push, kind);
 	if (*ret != NULL)
 		return GS_OK;
