@@ -19,7 +19,7 @@ struct filter {
 
 struct view {
 	struct gs_expo_writer *writer;
-	struct filter *filter;
+	struct filter *filter; /* NULL: all are wanted */
 	struct gs_label *looked; /* all labels, for the filter, with room for one more before and behind */
 	size_t nlooked;
 	struct gs_str ready[2]; /* the texts of target and series */
@@ -33,10 +33,10 @@ struct view {
 
 static bool is_wanted(const struct view *view, struct gs_str suffix, const struct gs_label *bound) {
 	struct filter *filter = view->filter;
+	if (filter == NULL || filter->wanted == NULL)
+		return true;
 	struct gs_label *labels = view->looked - 1;
 	size_t n = view->nlooked + 1;
-	if (filter->wanted == NULL)
-		return true;
 	if (suffix.n != 0)
 		memcpy(filter->name + filter->nname, suffix.p, suffix.n);
 	labels[0] = (struct gs_label){GS_STR("__name__"), gs_str_make(filter->name, filter->nname + suffix.n)};

@@ -9,8 +9,7 @@
 
 bool op_has[FEATURES];
 
-static const char *const feature_names[FEATURES] = {
-    "min-max", "pebbles", "ttl", "gateway", "memory", "render-memory"};
+static const char *const feature_names[FEATURES] = {"min-max", "pebbles", "ttl", "gateway", "memory", "render-memory"};
 
 /* Randomness (splitmix64) */
 
