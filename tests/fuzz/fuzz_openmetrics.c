@@ -126,6 +126,8 @@ static void put_event(struct record *r, const struct gs_expo_event *e, bool stri
 	put(&r->events, e->family);
 	if (e->kind == GS_EXPO_SAMPLE)
 		check_sample(r, e, strict);
+	else if (strict) /* begins a family, even one of the same name */
+		r->composite = r->bucket = false;
 }
 
 /* The next window ends where the last one did and a piece further; each in memory of its own. */
