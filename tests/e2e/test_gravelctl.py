@@ -128,7 +128,10 @@ def test_wrong_usage_reads_nothing(files):
 
 
 def test_terminal_without_files():
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as e:
+        pytest.skip("no terminals here: %s" % e)
     try:
         done = subprocess.run([str(PROGRAM), "check"], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20 * SLOW,
                               check=False, env=environment())
