@@ -139,34 +139,138 @@ static void write_series(struct gs_store *store, struct gs_expo_writer *writer, 
 }
 
 /* Series stand in memory as they came, not as they are served: without this most of a rendering waits for them. */
-static void write_all(struct gs_store *store, struct gs_expo_writer *writer, struct filter *filter,
-    const struct family *family, int64_t now_ms, enum pass pass) {
-	for (uint32_t i = 0; i < family->n; i++) {
+static void write_range(struct gs_store *store, struct gs_expo_writer *writer, struct filter *filter,
+    const struct family *family, uint32_t from, uint32_t to, int64_t now_ms, enum pass pass) {
+	for (uint32_t i = from; i < to; i++) {
 		if (i + AHEAD < family->n)
 			__builtin_prefetch(gs_series_at(store, family->series[i + AHEAD]));
 		write_series(store, writer, filter, gs_series_at(store, family->series[i]), now_ms, pass);
 	}
 }
 
+/* Whether its series are written one after the other under one head. Text has no gaugehistogram: to its readers the parts are metrics of their own. */
+static bool is_uniform(const struct family *family) {
+	enum gs_expo_type type;
+	return gs_family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
+}
+
 static void write_family(struct gs_store *store, struct family *family, struct filter *filter, int64_t now_ms,
     struct gs_expo_dialect dialect, struct gs_buf *out) {
 	struct gs_expo_writer writer;
-	enum gs_expo_type type = GS_TYPE_UNTYPED;
-	/* Text has no gaugehistogram: to its readers the parts are metrics of their own. */
-	bool one = gs_family_type(family, &type) && type != GS_TYPE_GAUGEHISTOGRAM;
-	struct gs_expo_family head = {.name = family->name, .help = family->help, .type = one ? type : GS_TYPE_UNTYPED};
+	bool one = is_uniform(family);
+	struct gs_expo_family head = {.name = family->name, .help = family->help, .type = GS_TYPE_UNTYPED};
+	if (one)
+		gs_family_type(family, &head.type);
 	gs_family_sort(store, family);
 	size_t start = out->n;
 	gs_expo_writer_init(&writer, out, dialect);
 	gs_expo_write_family(&writer, &head);
 	size_t meta = out->n;
 	for (enum pass pass = one ? PASS_ALL : PASS_NAME; pass < PASSES; pass++) {
-		write_all(store, &writer, filter, family, now_ms, pass);
+		write_range(store, &writer, filter, family, 0, family->n, now_ms, pass);
 		if (one)
 			break;
 	}
 	if (out->n == meta && out->status == GS_OK)
 		out->n = start; /* every pebble is empty: no family without samples */
+}
+
+/* Parts */
+
+#define PART_LINES 1024 /* about; no reader stops the writer for longer */
+
+/* How many series a part has: the same for all parts of a version. */
+static uint32_t part_size(const struct gs_store *store, const struct family *family) {
+	const struct parts *parts = gs_series_parts(store, gs_series_at(store, family->series[0]));
+	uint32_t lines = parts != NULL ? parts->layout->n + 2 : 1;
+	return lines < PART_LINES ? PART_LINES / lines : 1;
+}
+
+/* The first series behind those that were rendered. */
+static uint32_t find_next(
+    const struct gs_store *store, const struct family *family, const struct gs_family_place *place) {
+	struct gs_str target = gs_str_make(place->last.p, place->ntarget);
+	struct gs_str own = gs_str_make(place->last.p + place->ntarget, place->last.n - place->ntarget);
+	uint32_t low = 0, high = family->n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct series *series = gs_series_at(store, family->series[middle]);
+		int order = gs_str_cmp(gs_text_str(gs_text_at(store, series->target)), target);
+		if (order == 0)
+			order = gs_str_cmp(gs_text_str(gs_text_at(store, series->own)), own);
+		if (order > 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static void remember_last(const struct gs_store *store, const struct family *family, struct gs_family_place *place) {
+	const struct series *series = gs_series_at(store, family->series[place->next - 1]);
+	if (place->last.max == 0)
+		gs_buf_init(&place->last, SIZE_MAX / 2);
+	gs_buf_clear(&place->last);
+	gs_buf_str(&place->last, gs_text_str(gs_text_at(store, series->target)));
+	place->ntarget = place->last.n;
+	gs_buf_str(&place->last, gs_text_str(gs_text_at(store, series->own)));
+}
+
+void gs_family_place_close(struct gs_family_place *place) {
+	gs_buf_free(&place->last);
+}
+
+/* [place->next, end) of a family of one type. */
+static void write_part(struct gs_store *store, const struct family *family, struct gs_family_place *place, uint32_t end,
+    int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct gs_expo_writer writer;
+	struct filter all = {.wanted = NULL};
+	struct gs_expo_family head = {.name = family->name, .help = family->help};
+	gs_family_type(family, &head.type);
+	size_t start = out->n;
+	gs_expo_writer_init(&writer, out, dialect);
+	gs_expo_write_family(&writer, &head);
+	if (place->headed && out->status == GS_OK)
+		out->n = start;
+	size_t meta = out->n;
+	write_range(store, &writer, &all, family, place->next, end, now_ms, PASS_ALL);
+	if (out->n != meta)
+		place->headed = true;
+	else if (out->status == GS_OK)
+		out->n = start; /* every pebble is empty so far */
+}
+
+bool gs_store_render_part(struct gs_store *store, struct gs_str name, struct gs_family_place *place, int64_t now_ms,
+    struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct family *family = gs_family_find(store, name);
+	struct filter all = {.wanted = NULL};
+	if (family == NULL)
+		return false;
+	gs_family_sort(store, family);
+	if (place->version != 0 && place->version != family->version) {
+		place->moved = true;
+		place->next = find_next(store, family, place);
+		if (place->last.status != GS_OK && out != NULL)
+			out->status = place->last.status; /* where was it? */
+	}
+	place->version = family->version;
+	place->part++;
+	if (place->next == 0 && !is_uniform(family)) {
+		if (out != NULL)
+			write_family(store, family, &all, now_ms, dialect, out);
+		return false;
+	}
+	uint32_t size = part_size(store, family);
+	uint32_t end = size < family->n - place->next ? place->next + size : family->n;
+	if (out != NULL)
+		write_part(store, family, place, end, now_ms, dialect, out);
+	else
+		place->headed = true; /* only what is not timed is passed */
+	place->next = end;
+	if (end == family->n)
+		return false;
+	remember_last(store, family, place);
+	return true;
 }
 
 void gs_render_timed(

@@ -2,7 +2,7 @@
 /*
  * Reading the store piece by piece. A piece is a run of families in the order of their names. Where one begins follows from the names and sizes of
  * two neighbours alone: so a family that changes makes one piece new, and moves no border of others. The key of a piece is the versions of
- * its families; whoever finds that key in the cache need not render.
+ * its families; whoever finds that key in the cache need not render. A large family is a piece for each of its parts.
  */
 #include "gravel/ingest/read.h"
 
@@ -56,6 +56,8 @@ struct gs_ingest_reader {
 
 	char name[GS_LIMIT_NAME]; /* of the last family */
 	size_t nname;
+	bool parted; /* that family is read in parts, and not at its end ... */
+	struct gs_family_place place; /* ... but here */
 	struct gs_piece *piece;
 	size_t slice;
 	struct gs_codec_sum sum;
@@ -84,19 +86,18 @@ static bool is_border(const struct gs_family_view *before, const struct gs_famil
 }
 
 /* The families of the next piece: their versions into the key, and what they weigh. With the store's lock. */
-static size_t next_run(struct gs_ingest_reader *reader, uint64_t *ret_weight, bool *ret_timed) {
+static size_t next_run(struct gs_ingest_reader *reader, uint64_t *ret_weight, struct gs_family_view *ret_last) {
 	struct gs_store *store = reader->ingest->store;
 	struct gs_str after = gs_str_make(reader->name, reader->nname);
-	struct gs_family_view view, before = {0};
+	struct gs_family_view view;
 	size_t n = 0;
 	*ret_weight = 0;
 	while (n < FAMILIES_MAX && *ret_weight < PIECE_MOST && gs_store_family_next(store, after, &view)) {
-		if (n != 0 && is_border(&before, &view))
+		if (n != 0 && is_border(ret_last, &view))
 			break;
 		*ret_weight += weight_of(&view);
-		*ret_timed = view.timed;
 		reader->key[++n] = view.version;
-		before = view;
+		*ret_last = view;
 		after = view.name;
 	}
 	return n;
@@ -123,27 +124,72 @@ static void pass_run(struct gs_ingest_reader *reader, size_t n, struct gs_buf *o
 	remember(reader, after);
 }
 
+/* What changes with time has no state to be known by. */
+static enum gs_status take_piece(struct gs_ingest_reader *reader, size_t nkey, bool *ret_render) {
+	reader->piece = gs_pieces_take(reader->ingest->pieces, reader->encoding, reader->key, nkey, ret_render);
+	return reader->piece != NULL ? GS_OK : GS_ENOMEM;
+}
+
+static enum gs_status run_locked(
+    struct gs_ingest_reader *reader, size_t n, uint64_t weight, bool timed, struct gs_buf *text, bool *ret_render) {
+	enum gs_status status = take_piece(reader, timed ? 0 : n + 1, ret_render);
+	if (status != GS_OK)
+		return status;
+	if (*ret_render)
+		gs_buf_reserve(text, weight);
+	pass_run(reader, n, *ret_render ? text : NULL);
+	return GS_OK;
+}
+
+/* The next part of a large family; no piece if it is gone. The key says which part of which version: it cannot be that of a run. */
+static enum gs_status part_locked(struct gs_ingest_reader *reader, struct gs_buf *text, bool *ret_render) {
+	struct gs_str name = gs_str_make(reader->name, reader->nname);
+	struct gs_family_place *place = &reader->place;
+	struct gs_family_view view;
+	reader->parted = gs_store_family(reader->ingest->store, name, &view);
+	if (!reader->parted)
+		return GS_OK;
+	bool alone = view.timed || place->moved || (place->version != 0 && place->version != view.version);
+	reader->key[1] = view.version;
+	reader->key[2] = UINT64_MAX; /* no version */
+	reader->key[3] = place->part;
+	enum gs_status status = take_piece(reader, alone ? 0 : 4, ret_render);
+	if (status != GS_OK)
+		return status;
+	if (*ret_render)
+		gs_buf_reserve(text, PIECE_MOST);
+	reader->parted = gs_store_render_part(
+	    reader->ingest->store, name, place, reader->now_ms, reader->dialect, *ret_render ? text : NULL);
+	return GS_OK;
+}
+
+static void begin_parts(struct gs_ingest_reader *reader, struct gs_str name) {
+	remember(reader, name);
+	gs_family_place_close(&reader->place);
+	reader->place = (struct gs_family_place){0};
+	reader->parted = true;
+}
+
 static enum gs_status next_shared(struct gs_ingest_reader *reader) {
 	struct gs_ingest *ingest = reader->ingest;
+	struct gs_family_view last = {0};
 	struct gs_buf text;
-	uint64_t weight;
-	bool timed = false, render = false;
+	uint64_t weight = 0;
+	size_t n = 0;
+	bool render = false;
 	enum gs_status status = GS_OK;
 	gs_buf_init(&text, SIZE_MAX);
 	gs_ingest_store_take(ingest);
-	size_t n = next_run(reader, &weight, &timed);
-	reader->ended = n == 0;
-	if (n != 0) {
-		/* What changes with time has no state to be known by. */
-		reader->piece =
-		    gs_pieces_take(ingest->pieces, reader->encoding, reader->key, timed ? 0 : n + 1, &render);
-		if (reader->piece == NULL)
-			status = GS_ENOMEM;
-		if (render && status == GS_OK)
-			gs_buf_reserve(&text, weight);
-		if (status == GS_OK)
-			pass_run(reader, n, render ? &text : NULL);
+	if (!reader->parted) {
+		n = next_run(reader, &weight, &last);
+		reader->ended = n == 0;
+		if (n == 1 && weight >= PIECE_MOST)
+			begin_parts(reader, last.name);
 	}
+	if (reader->parted)
+		status = part_locked(reader, &text, &render);
+	else if (n != 0)
+		status = run_locked(reader, n, weight, last.timed, &text, &render);
 	gs_ingest_store_release(ingest);
 	if (render && status == GS_OK)
 		gs_pieces_rendered(ingest->pieces, reader->piece, &text);
@@ -406,6 +452,7 @@ void gs_ingest_read_end(struct gs_ingest_reader *reader) {
 	if (reader == NULL)
 		return;
 	gs_pieces_give(reader->ingest->pieces, reader->piece);
+	gs_family_place_close(&reader->place);
 	free_selectors(reader->selectors, reader->nselectors);
 	gs_free(reader->choices);
 	gs_arena_free(reader->arena);

@@ -136,6 +136,25 @@ struct gs_store_stats gs_store_stats(const struct gs_store *store);
 bool gs_store_render_next(
     struct gs_store *store, struct gs_str *after, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);
 
+/* Where a rendering of a family in parts is. Zeroed at first; to be closed. Series that came before that place since it began are not rendered any more, and none
+ * is rendered twice. */
+struct gs_family_place {
+	uint64_t version; /* of the family when the last part was rendered; 0: none was */
+	uint32_t part; /* number of the next one */
+	uint32_t next; /* series */
+	bool moved; /* the family changed between two parts: what follows is no other reader's */
+	bool headed; /* TYPE and HELP are written */
+	size_t ntarget;
+	struct gs_buf last; /* texts of the last series rendered */
+};
+
+/** gs_store_render_part(store, name, place, now_ms, dialect, out):
+ * Append the next part of the family to ${out}: some hundred KiB, or all of it where its series have several types. True if there is more. Two calls at the
+ * same version and part, none of them moved, append the same: with ${out} NULL the place only moves on. */
+bool gs_store_render_part(struct gs_store *store, struct gs_str name, struct gs_family_place *place, int64_t now_ms,
+    struct gs_expo_dialect dialect, struct gs_buf *out);
+void gs_family_place_close(struct gs_family_place *place);
+
 /** gs_store_render_family(store, name, now_ms, dialect, out): Append one family; false if it is not there. */
 bool gs_store_render_family(
     struct gs_store *store, struct gs_str name, int64_t now_ms, struct gs_expo_dialect dialect, struct gs_buf *out);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is served when names are no classic ones; what is served of values is tested with the values. */
+#include <stdlib.h>
+
 #include "gravel_test.h"
 
 static const struct gs_store_options plain = {.max_age_ms = 1000};
@@ -154,6 +156,155 @@ static void test_round_trip(void **state) {
 	bench_close(&c);
 }
 
+#define PARTED 5000
+
+/* All parts of family "m"; after each ${change} may change the store. */
+static struct gs_buf render_parts(struct bench *b, void (*change)(struct bench *b, uint32_t part)) {
+	struct gs_family_place place = {0};
+	struct gs_buf out;
+	gs_buf_init(&out, SIZE_MAX);
+	while (gs_store_render_part(b->store, GS_STR("m"), &place, b->now, values, &out)) {
+		assert_true(out.n < 200000);
+		if (change != NULL)
+			change(b, place.part);
+	}
+	gs_family_place_close(&place);
+	gs_buf_char(&out, '\0');
+	return out;
+}
+
+static void open_parted(struct bench *b) {
+	char line[64];
+	struct gs_buf pushed;
+	bench_open(b, &plain);
+	gs_buf_init(&pushed, SIZE_MAX);
+	gs_buf_cstr(&pushed, "# HELP m Many.\n# TYPE m gauge\n");
+	for (int i = 0; i < PARTED; i++) {
+		int n = snprintf(line, sizeof(line), "m{job=\"%d\",x=\"%05d\"} %d\n", i % 3, i, i);
+		gs_buf_add(&pushed, line, (size_t)n);
+	}
+	gs_buf_char(&pushed, '\0');
+	assert_pushed(b, pushed.p);
+	gs_buf_free(&pushed);
+}
+
+/* The parts of what does not change make the family, also where some are only passed. */
+static void test_parts(void **state) {
+	(void)state;
+	struct bench b;
+	open_parted(&b);
+	char *whole = exposition(&b);
+	struct gs_buf parts = render_parts(&b, NULL);
+	assert_string_equal(parts.p, whole);
+	for (unsigned skip = 0; skip < 32; skip++) {
+		struct gs_family_place place = {0}, other = {0};
+		struct gs_buf some, all;
+		bool more = true;
+		gs_buf_init(&some, SIZE_MAX);
+		gs_buf_init(&all, SIZE_MAX);
+		while (more) {
+			bool pass = (skip >> place.part & 1) != 0;
+			gs_buf_clear(&all);
+			more = gs_store_render_part(b.store, GS_STR("m"), &place, b.now, values, pass ? NULL : &some);
+			assert_int_equal(gs_store_render_part(b.store, GS_STR("m"), &other, b.now, values, &all), more);
+			if (pass)
+				gs_buf_str(&some, gs_buf_slice(&all));
+			assert_true(place.part == other.part && !place.moved);
+		}
+		assert_int_equal(place.part, 5);
+		gs_buf_char(&some, '\0');
+		assert_string_equal(some.p, whole);
+		gs_buf_free(&some);
+		gs_buf_free(&all);
+		gs_family_place_close(&place);
+		gs_family_place_close(&other);
+	}
+	assert_false(
+	    gs_store_render_part(b.store, GS_STR("none"), &(struct gs_family_place){0}, b.now, values, &parts));
+	gs_free(whole);
+	gs_buf_free(&parts);
+	bench_close(&b);
+}
+
+/* Before the place, at it, and behind it. */
+static void change_everywhere(struct bench *b, uint32_t part) {
+	char pushed[200];
+	struct gs_label gone = {GS_STR_INIT("x"), GS_STR_INIT("00001")};
+	snprintf(pushed, sizeof(pushed),
+	    "m{x=\"new%u\"} -1\nm{job=\"1\",x=\"02500.%u\"} -2\nm{job=\"9\",x=\"new%u\"} -3\n", (unsigned)part,
+	    (unsigned)part, (unsigned)part);
+	assert_pushed(b, pushed);
+	if (part == 1) /* of job 1, in the second part */
+		assert_int_equal(gs_store_delete(b->store, &gone, 1, &b->result), GS_OK);
+}
+
+/* What changes meanwhile: no series stands twice, and what was there all the time is there. */
+static void test_parts_of_what_changes(void **state) {
+	(void)state;
+	struct bench b;
+	open_parted(&b);
+	struct gs_buf parts = render_parts(&b, change_everywhere);
+	int values_seen[PARTED] = {0}, late = 0, heads = 0;
+	struct gs_str rest = gs_buf_slice(&parts), line, last = {0};
+	while (gs_str_cut(rest, '\n', &line, &rest)) {
+		heads += line.p[0] == '#';
+		const char *blank = memrchr(line.p, ' ', line.n);
+		int value = atoi(blank + 1);
+		if (line.p[0] == '#')
+			continue;
+		assert_true(last.n == 0 || gs_str_cmp(last, gs_str_make(line.p, (size_t)(blank - line.p))) < 0);
+		last = gs_str_make(line.p, (size_t)(blank - line.p));
+		if (value >= 0)
+			values_seen[value]++;
+		late += value == -3;
+		assert_int_not_equal(value, -1);
+	}
+	for (int i = 0; i < PARTED; i++)
+		assert_int_equal(values_seen[i], i != 1 || values_seen[i] != 0);
+	assert_int_equal(heads, 2);
+	assert_true(late >= 4);
+	gs_buf_free(&parts);
+	bench_close(&b);
+}
+
+static void remove_family(struct bench *b, uint32_t part) {
+	(void)part;
+	assert_int_equal(gs_store_delete(b->store, NULL, 0, &b->result), GS_OK);
+}
+
+static void test_parts_of_what_leaves(void **state) {
+	(void)state;
+	struct bench b;
+	open_parted(&b);
+	struct gs_buf parts = render_parts(&b, remove_family);
+	assert_true(parts.n > 10000 && parts.n < 100000);
+	gs_buf_free(&parts);
+	bench_close(&b);
+}
+
+/* Without memory for the place nothing is lost as long as nothing changes; then it is an error. */
+static void test_parts_without_memory(void **state) {
+	(void)state;
+	struct bench b;
+	struct gs_family_place place = {0};
+	struct gs_buf out;
+	open_parted(&b);
+	gs_buf_init(&out, SIZE_MAX);
+	assert_non_null(gs_buf_reserve(&out, 1000000));
+	gs_free(exposition(&b)); /* sorted */
+	gs_mem_fail_after(0);
+	assert_true(gs_store_render_part(b.store, GS_STR("m"), &place, b.now, values, &out));
+	assert_true(gs_mem_failed());
+	gs_mem_fail_after(-1);
+	assert_int_equal(out.status, GS_OK);
+	assert_pushed(&b, "m{x=\"new\"} 1\n");
+	gs_store_render_part(b.store, GS_STR("m"), &place, b.now, values, &out);
+	assert_int_equal(out.status, GS_ENOMEM);
+	gs_buf_free(&out);
+	gs_family_place_close(&place);
+	bench_close(&b);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_dialects),
@@ -161,6 +312,10 @@ int main(void) {
 	    cmocka_unit_test(test_one_family),
 	    cmocka_unit_test(test_some_lines_of_a_family),
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_parts_of_what_changes),
+	    cmocka_unit_test(test_parts_of_what_leaves),
+	    cmocka_unit_test(test_parts_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

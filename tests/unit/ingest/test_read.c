@@ -18,6 +18,7 @@
 #include "gravel/telemetry/telemetry.h"
 
 #define FAMILIES 300
+#define LARGE 20000
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct gs_expo_dialect values = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
@@ -60,7 +61,7 @@ static struct gs_ingest *open_full(void) {
 	for (unsigned i = 0; i < FAMILIES; i++)
 		gs_buf_printf(&body, "# TYPE f%03u gauge\nf%03u{a=\"1\"} %u\nf%03u{a=\"2\"} %u\n", i, i, i, i, i + 1);
 	gs_buf_cstr(&body, "# TYPE large gauge\n");
-	for (unsigned i = 0; i < 20000; i++)
+	for (unsigned i = 0; i < LARGE; i++)
 		gs_buf_printf(&body, "large{number=\"%u\"} %u\n", i, i);
 	gs_buf_char(&body, '\0');
 	push(ingest, body.p);
@@ -137,8 +138,7 @@ static void test_only_what_changed_is_rendered(void **state) {
 	text = read_all(ingest, GS_CODEC_GZIP);
 	assert_true(misses() == pieces && hits() == pieces);
 	gs_buf_free(&text);
-	static const char *const changes[] = {
-	    "f000{a=\"1\"} 7\n", "f150{a=\"3\"} 8\n", "f299{a=\"2\"} 9\n", "large{number=\"0\"} 4\n"};
+	static const char *const changes[] = {"f000{a=\"1\"} 7\n", "f150{a=\"3\"} 8\n", "f299{a=\"2\"} 9\n"};
 	for (size_t i = 0; i < N(changes); i++) {
 		double before = misses();
 		push(ingest, changes[i]);
@@ -147,6 +147,13 @@ static void test_only_what_changed_is_rendered(void **state) {
 		assert_true(misses() == before + 1);
 		gs_buf_free(&text);
 	}
+	/* A large family is one piece for each of its parts, and all of them are new. */
+	double parts = misses();
+	push(ingest, "large{number=\"0\"} 4\n");
+	text = read_all(ingest, GS_CODEC_GZIP);
+	assert_holds(&text, "large{number=\"0\"} 4\n");
+	assert_true(misses() == parts + (LARGE + 1023) / 1024);
+	gs_buf_free(&text);
 	/* A new family between others: its piece is new, and perhaps it makes two of one. */
 	double before = misses();
 	push(ingest, "f150x 1\n");
