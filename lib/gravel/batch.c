@@ -6,7 +6,6 @@
 #include "batch_internal.h"
 #include "gravel/base/hash.h"
 #include "gravel/base/mem.h"
-#include "label.h"
 
 /* Memory of one batch; the body itself is the caller's. A sample takes about 80 bytes and 32 a label. */
 #define BATCH_BYTES_MAX ((size_t)4 * 1024 * 1024 * 1024)
@@ -55,6 +54,7 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 	for (size_t i = 0; i < options->nlabels; i++)
 		batch->labels[i] = options->labels[i];
 	batch->options.labels = batch->labels;
+	gs_ready_begin(batch);
 }
 
 /* HELP, TYPE and samples of a family stand together. */
@@ -152,48 +152,6 @@ static enum gs_status take_labels(
 	return GS_OK;
 }
 
-static bool is_set_by_options(const struct gs_batch *batch, struct gs_str name) {
-	for (size_t i = 0; i < batch->options.nlabels; i++) {
-		if (gs_str_eq(batch->labels[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-/* What clearmode, an empty value or a name of its own meaning makes of a sample is for take_labels. */
-static bool is_ordinary(const struct gs_batch *batch, const struct gs_label *label) {
-	return label->value.n != 0 && !gs_str_eq(label->name, GS_STR("clearmode")) &&
-	       !gs_str_starts(label->name, GS_STR("U__")) && !gs_str_starts(label->name, GS_STR("__")) &&
-	       !gs_label_is_target(label->name) && !is_set_by_options(batch, label->name);
-}
-
-/*
- * Most targets write labels as we would: sorted (but for le and quantile at the end), no blanks, nothing to escape. Then their text is the sample's,
- * and nothing needs to be copied. Without escapes and blanks the lengths say that they stand so.
- */
-static bool take_ready(const struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample) {
-	struct gs_str series = event->series;
-	size_t n = event->nlabels, size = 0;
-	if (event->name.p != series.p || (n != 0 && event->labels[0].name.p != series.p + event->name.n + 1))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		const struct gs_label *label = &event->labels[i];
-		bool bound = gs_str_eq(label->name, GS_STR("le")) || gs_str_eq(label->name, GS_STR("quantile"));
-		if (!is_ordinary(batch, label) || (bound && i + 1 != n) ||
-		    (i > 0 && !bound && gs_str_cmp(event->labels[i - 1].name, label->name) >= 0))
-			return false;
-		size += label->name.n + label->value.n + 4;
-	}
-	if (n == 0 ? series.n != event->name.n : series.n != event->name.n + size + 1)
-		return false;
-	sample->ready = true;
-	sample->text = n != 0 ? gs_str_make(series.p + event->name.n + 1, size - 1) : (struct gs_str){0};
-	sample->nlabels = (uint32_t)n;
-	/* Joined: what the sample before was, without its clearmode, would be this one's too, had it one. */
-	sample->joined = event->joined && batch->nsamples > 1 && sample[-1].ready;
-	return true;
-}
-
 /* Prometheus' name for the time of creation, which OpenMetrics and protobuf have as a part of the metric. */
 static enum gs_status type_created(struct gs_batch *batch, struct gs_str name) {
 	struct batch_family *family = gs_batch_family_of(batch, name);
@@ -220,7 +178,7 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 	struct raw_sample *sample = new_sample(batch);
 	if (sample == NULL)
 		return GS_ENOMEM;
-	enum gs_status status = take_ready(batch, event, sample) ? GS_OK : take_labels(batch, event, sample, err);
+	enum gs_status status = gs_ready_take(batch, event, sample) ? GS_OK : take_labels(batch, event, sample, err);
 	if (status == GS_EINVAL && batch->options.lenient) {
 		batch->nsamples--;
 		batch->stats.dropped++;

@@ -76,8 +76,8 @@ struct raw_sample {
 	struct gs_str name;
 	struct gs_label *labels; /* distinct, not sorted, no clearmode; NULL if ready */
 	uint32_t nlabels;
-	bool
-	    ready; /* ${text} is what its labels are as text (label.h), and none is of a target or set by the options; le or quantile may be at the end */
+	/* ${text} is what its labels and those of the options are as text (label.h), but for a target's; le or quantile at the end. */
+	bool ready;
 	bool joined; /* ready like the sample before, and apart from le or quantile with the same labels */
 	struct gs_str text;
 	uint32_t line;
@@ -85,6 +85,17 @@ struct raw_sample {
 	double value;
 	int64_t timestamp_ms;
 	bool has_timestamp;
+};
+
+/* How the labels of samples become text at once: ready.c. */
+struct ready {
+	bool possible;
+	size_t nset; /* labels of the options that are no target's: they are in every text */
+	struct gs_label set[GS_BATCH_LABELS_MAX]; /* name, and name="value" as it stands in texts; by name */
+	size_t n; /* of the sample before: its labels as they were written ... */
+	struct gs_str names[GS_LIMIT_LABELS];
+	/* ... and which of them, or n + which of the options', is first, second, ... */
+	uint8_t order[GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX];
 };
 
 struct gs_batch {
@@ -108,7 +119,7 @@ struct gs_batch {
 	struct gs_buf text; /* scratch of the texts of a point */
 	struct gs_str target; /* the labels of a target that the options set, as text */
 	uint32_t target_hash;
-	bool plain; /* the options set no others */
+	struct ready ready;
 	struct batch_point *last; /* of the sample before, while they are resolved; NULL: that has none */
 	struct gs_str last_target; /* of the last new point: most have the same */
 };
@@ -118,6 +129,16 @@ struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str na
 
 /** gs_batch_find_family(batch, name): Find the family, NULL if there is none. */
 struct batch_family *gs_batch_find_family(struct gs_batch *batch, struct gs_str name);
+
+/** gs_ready_begin(batch): After the options are set. */
+void gs_ready_begin(struct gs_batch *batch);
+
+/** gs_ready_take(batch, event, sample):
+ * Set ready, text, joined and nlabels of ${sample}, the last of the batch; false where its labels must be looked at. */
+bool gs_ready_take(struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample);
+
+/** gs_ready_read(batch, sample, labels): The labels of a ready sample one by one, without those of the options; how many. */
+size_t gs_ready_read(const struct gs_batch *batch, const struct raw_sample *sample, struct gs_label *labels);
 
 /** gs_batch_resolve(batch, err): Turn the raw samples into points of families. */
 GS_MUST_USE enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err);

@@ -255,7 +255,6 @@ static enum gs_status set_target(struct gs_batch *batch) {
 		status = write_texts(batch, labels, n, &texts);
 	if (status == GS_OK)
 		status = keep_texts(batch, &texts);
-	batch->plain = texts.own.n == 0;
 	batch->target = texts.target;
 	batch->target_hash = texts.target_hash;
 	return status;
@@ -372,15 +371,6 @@ static size_t find_bound(const struct raw_sample *sample, struct gs_str name, st
 	return start != text.p ? (size_t)(start - 1 - text.p) : 0;
 }
 
-/* The labels of a ready sample, one by one. */
-static size_t read_ready(const struct raw_sample *sample, struct gs_label *labels) {
-	struct gs_str rest = sample->text;
-	size_t n = 0;
-	while (gs_label_next(&rest, &labels[n]))
-		n++;
-	return n;
-}
-
 /* What the sample's place in its family is: which label tells its part, if any. */
 struct place {
 	struct gs_str reserved; /* le or quantile of the family */
@@ -400,7 +390,7 @@ static struct batch_point *ready_point(struct gs_batch *batch, const struct raw_
 	     wanted_quantile = place->reserved.n != 0 && !wanted_le;
 	*ret_status = GS_OK;
 	/* Such a label where it is not that of a part is sorted among the others: not at the end, more often than not. */
-	if (!sample->ready || !batch->plain || (is_le && !(wanted_le && place->is_part)) ||
+	if (!sample->ready || (is_le && !(wanted_le && place->is_part)) ||
 	    (is_quantile && !(wanted_quantile && place->is_part)) || (place->is_part && !is_le && !is_quantile))
 		return NULL;
 	place->part = is_le ? le : quantile;
@@ -425,7 +415,7 @@ static enum gs_status find_point(struct gs_batch *batch, const struct raw_sample
 	size_t n = 0;
 	if (sample->ready) {
 		read.labels = own;
-		read.nlabels = (uint32_t)read_ready(sample, own);
+		read.nlabels = (uint32_t)gs_ready_read(batch, sample, own);
 	}
 	enum gs_status status =
 	    point_labels(batch, &read, place->is_part ? place->reserved : (struct gs_str){0}, labels, &n, &place->part);
