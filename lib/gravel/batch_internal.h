@@ -76,10 +76,12 @@ struct raw_sample {
 	struct gs_str name;
 	struct gs_label *labels; /* distinct, not sorted, no clearmode; NULL if ready */
 	uint32_t nlabels;
-	/* ${text} is what its labels and those of the options are as text (label.h), but for a target's; le or quantile at the end. */
+	/* ${text} is what its labels and those of the options are as text (label.h), le or quantile at the end, but for those of a target, which are ${target}, or
+	 * batch->target if that is empty. */
 	bool ready;
 	bool joined; /* ready like the sample before, and apart from le or quantile with the same labels */
 	struct gs_str text;
+	struct gs_str target;
 	uint32_t line;
 	struct gs_mode mode;
 	double value;
@@ -90,12 +92,15 @@ struct raw_sample {
 /* How the labels of samples become text at once: ready.c. */
 struct ready {
 	bool possible;
-	size_t nset; /* labels of the options that are no target's: they are in every text */
-	struct gs_label set[GS_BATCH_LABELS_MAX]; /* name, and name="value" as it stands in texts; by name */
+	size_t nset; /* labels of the options, which are in every text */
+	struct gs_label set[GS_BATCH_LABELS_MAX]; /* name, and name="value" as it stands in texts */
+	size_t nset_target; /* those of a target stand first */
 	size_t n; /* of the sample before: its labels as they were written ... */
 	struct gs_str names[GS_LIMIT_LABELS];
-	/* ... and which of them, or n + which of the options', is first, second, ... */
+	/* ... and which of them, or n + which of the options', is first, second, ...: those of a target, then its own. */
 	uint8_t order[GS_LIMIT_LABELS + GS_BATCH_LABELS_MAX];
+	size_t ntarget; /* of them; 0: the sample had none, and those of the options are not among them */
+	size_t norder;
 };
 
 struct gs_batch {

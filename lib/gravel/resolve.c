@@ -381,7 +381,8 @@ struct place {
 /* By text, without a look at each label; NULL with *ret_status GS_OK where that cannot be. */
 static struct batch_point *ready_point(struct gs_batch *batch, const struct raw_sample *sample,
     struct batch_family *family, struct place *place, bool *ret_new, enum gs_status *ret_status) {
-	struct texts texts = {.target = batch->target, .target_hash = batch->target_hash};
+	bool usual = sample->target.n == 0;
+	struct texts texts = {.target = usual ? batch->target : sample->target, .target_hash = batch->target_hash};
 	struct gs_str le, quantile;
 	size_t at_le = find_bound(sample, GS_STR("le"), &le),
 	       at_quantile = find_bound(sample, GS_STR("quantile"), &quantile);
@@ -401,6 +402,8 @@ static struct batch_point *ready_point(struct gs_batch *batch, const struct raw_
 	}
 	texts.own = gs_str_make(sample->text.p, is_le ? at_le : is_quantile ? at_quantile : sample->text.n);
 	texts.own_hash = (uint32_t)gs_hash(texts.own);
+	if (!usual)
+		texts.target_hash = (uint32_t)gs_hash(texts.target);
 	struct batch_point *point = point_of(batch, family, &texts, true, ret_new);
 	*ret_status = point != NULL ? GS_OK : GS_ENOMEM;
 	return point;
