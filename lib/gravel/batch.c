@@ -42,6 +42,7 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 	assert(options->nlabels <= GS_BATCH_LABELS_MAX);
 	gs_map_clear(batch->families);
 	gs_arena_clear(batch->arena);
+	gs_buf_clear(&batch->text); /* also of an error */
 	batch->norder = 0;
 	batch->recent = NULL;
 	batch->nsamples = 0;

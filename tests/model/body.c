@@ -227,8 +227,16 @@ static bool put_once(bool *has, double *to, double value) {
 	return first;
 }
 
+/* As the Pushgateway spells bounds, whatever was written. */
+static const char *as_number(double v) {
+	char text[GS_NUM_DOUBLE_MAX + 1];
+	text[gs_num_print_double(text, v)] = '\0';
+	return m_intern(text);
+}
+
 /* Put the value of the sample into its point; false: it cannot be a part, or the point has it already. */
-static bool fill(struct m_point *point, const struct m_line *line, const char *suffix, const char *bound) {
+static bool fill(
+    struct m_point *point, const struct m_line *line, const char *suffix, const char *bound, bool gateway) {
 	enum m_kind kind = m_kind_of(point->family->type);
 	struct m_parts *parts = &point->value.parts;
 	if (kind == M_PLAIN) {
@@ -246,7 +254,7 @@ static bool fill(struct m_point *point, const struct m_line *line, const char *s
 		return false;
 	if (bound[0] == '\0' || gs_num_parse_double(gs_str_of(bound), &at) != GS_OK || isnan(at))
 		return false;
-	return m_parts_put(parts, at, bound, line->value);
+	return m_parts_put(parts, at, gateway ? as_number(at) : bound, line->value);
 }
 
 /* Found while reading, before what needs the whole body. */
@@ -275,7 +283,7 @@ static bool read_sample(struct m_batch *batch, const struct m_line *line, unsign
 	if (point != NULL && !same_mode(&point->mode, &mode))
 		return false;
 	struct m_point *to = point != NULL ? point : &like;
-	if (!fill(to, line, suffix, bound))
+	if (!fill(to, line, suffix, bound, batch->options.gateway))
 		return false;
 	to->samples++;
 	family->family_mode |= mode.kind == M_FAMILY;

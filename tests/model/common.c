@@ -14,10 +14,6 @@ void m_demand(bool condition, const char *what) {
 	abort();
 }
 
-bool m_same(const char *a, const char *b) {
-	return strcmp(a, b) == 0;
-}
-
 const char *m_intern(const char *text) {
 	static char *interned[INTERNED_MAX];
 	static size_t n;

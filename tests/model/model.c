@@ -7,6 +7,7 @@
 #include "gravel/base/mem.h"
 
 #define FORGET_STALE_MS (3600 * 1000)
+#define MOMENT_MS 1000
 #define TYPES (GS_TYPE_GAUGEHISTOGRAM + 1)
 
 struct model *m_new(const struct m_limits *limits) {
@@ -242,8 +243,9 @@ static enum gs_status plan_point(struct m_apply *apply, const struct m_point *po
 	struct m_series *series = find_series(model, point);
 	if (series == NULL && model->nseries >= model->limits.max_series)
 		return GS_ELIMIT;
-	if (series != NULL && is_gateway(apply->owner) && series->owner != apply->owner)
-		return GS_ECONFLICT;
+	bool others = series != NULL && series->owner != apply->owner;
+	if (others && (is_gateway(apply->owner) || is_gateway(series->owner)))
+		return GS_ECONFLICT; /* nobody takes a series from a group of the dialect, nor does that from others */
 	if (series == NULL)
 		series = add_series(model, point, type, apply->owner);
 	apply->steps[apply->n++] = (struct m_step){.point = point, .series = series, .type = type};
@@ -268,6 +270,10 @@ static enum gs_status plan_family(struct m_apply *apply, const struct m_family *
 			apply->result->dropped_conflict += point->samples;
 		else
 			status = plan_point(apply, point, type);
+		if (status == GS_ECONFLICT && !strict) {
+			apply->result->dropped_conflict += point->samples;
+			status = GS_OK;
+		}
 	}
 	return status;
 }
@@ -567,6 +573,11 @@ static void remove_gateway(struct model *model, struct m_gateway *group, struct 
 	*group = model->gateways[--model->ngateways];
 }
 
+/* Of two within a moment the last one is the later one. */
+static int64_t later(int64_t now_ms, int64_t other_ms) {
+	return now_ms <= other_ms && other_ms < now_ms + MOMENT_MS ? other_ms + 1 : now_ms;
+}
+
 enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct m_label *key, unsigned nkey,
     const struct m_batch *batch, int64_t now_ms, struct m_result *ret) {
 	struct m_gateway *group = find_gateway(model, key, nkey);
@@ -592,7 +603,10 @@ enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct
 	}
 	if (op != M_FAILED)
 		status = change_gateway(model, op, &changed, batch, now_ms, ret);
-	*(op != M_FAILED && status == GS_OK ? &changed.push_ms : &changed.failure_ms) = now_ms;
+	if (op != M_FAILED && status == GS_OK)
+		changed.push_ms = later(now_ms, changed.failure_ms);
+	else
+		changed.failure_ms = later(now_ms, changed.push_ms);
 	*group = changed;
 	m_demand(apply_times(model, group) == GS_OK, "the times of a group");
 	return status;
@@ -633,9 +647,9 @@ void m_expire(struct model *model, int64_t now_ms, size_t *ret_stale, size_t *re
 	*ret_expired = remove_series(model, is_expired, &expiry);
 }
 
-size_t m_group_series(const struct model *model, const struct m_group *group) {
+size_t m_owned(const struct model *model, int owner) {
 	size_t n = 0;
 	for (size_t i = 0; i < model->nseries; i++)
-		n += model->series[i]->owner == group->owner;
+		n += model->series[i]->owner == owner;
 	return n;
 }

@@ -222,7 +222,9 @@ struct m_result {
 void m_demand(bool condition, const char *what); /* a mistake of the model itself */
 const char *m_intern(const char *text);
 const char *m_join(const char *head, const char *tail); /* interned */
-bool m_same(const char *a, const char *b);
+static inline bool m_same(const char *a, const char *b) {
+	return a == b || (*a == *b && strcmp(a, b) == 0);
+}
 bool m_is_joined(const char *text, const char *head, const char *tail);
 enum m_kind m_kind_of(enum gs_expo_type type);
 /* The suffixes of the names of a type's samples: _bucket (not of summaries), sum, count. Returns how many. */
@@ -263,7 +265,7 @@ void m_delete(struct model *model, const struct m_label *labels, unsigned nlabel
 enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct m_label *key, unsigned nkey,
     const struct m_batch *batch, int64_t now_ms, struct m_result *ret);
 void m_expire(struct model *model, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
-size_t m_group_series(const struct model *model, const struct m_group *group);
+size_t m_owned(const struct model *model, int owner); /* how many series that owner has */
 
 /* show.c */
 /* The names of all families, rising; returns how many. */

@@ -2,16 +2,17 @@
 /*
  * The store against the reference model, by random operations.
  *
- * usage: model_store [--seed N] [--seeds N] [--operations N] [--seconds N] [--only A,B,...] [--without FEATURE] [--all-events] [--print]
+ * usage: model_store [--seed N] [--seeds N] [--operations N] [--seconds N] [--only A,B,...] [--without FEATURE] [--all-events] [--print] [--forget]
  *
  *   --seed N         the first seed (1)
  *   --seeds N        how many (10)
  *   --operations N   of each seed (2000)
  *   --seconds N      go on with further seeds for so long; --seeds is not looked at
  *   --only A,B,...   only these operations, and only the first seed: what a failure says
- *   --without WORD   leave out min-max, aggregations, percentiles, memory
+ *   --without WORD   leave out min-max, pebbles, ttl, gateway, memory, render-memory
  *   --all-events     fail if something that can happen did not
  *   --print          every operation
+ *   --forget         the model forgets some operations: what this program says must then be a failure
  *
  * A failure is made as short as it gets, and printed with the command that repeats it.
  */
@@ -38,6 +39,7 @@ struct program {
 	const char *only;
 	bool all_events;
 	bool print;
+	bool forget;
 	struct run_progress *progress; /* shared with the children */
 	uint32_t *numbers;
 	size_t n;
@@ -53,7 +55,8 @@ static bool run_in_child(const struct program *program, const uint32_t *numbers,
 		gs_buf_init(&why, SIZE_MAX);
 		if (quiet && freopen("/dev/null", "w", stderr) == NULL)
 			_exit(2);
-		struct run_options options = {.seed = program->seed, .numbers = numbers, .n = n, .print = print};
+		struct run_options options = {
+		    .seed = program->seed, .numbers = numbers, .n = n, .print = print, .forget = program->forget};
 		bool equal = run_operations(&options, program->progress, &why);
 		if (!equal)
 			fprintf(stderr, "%.*s", GS_FMT(gs_buf_slice(&why)));
@@ -174,6 +177,8 @@ static bool parse(struct program *program, int argc, char **argv) {
 			continue;
 		if (strcmp(argv[i], "--print") == 0)
 			program->print = true;
+		else if (strcmp(argv[i], "--forget") == 0)
+			program->forget = true;
 		else if (strcmp(argv[i], "--all-events") == 0)
 			program->all_events = true;
 		else if (strcmp(argv[i], "--only") == 0 && value != NULL)
@@ -192,7 +197,7 @@ int main(int argc, char **argv) {
 	if (!parse(&program, argc, argv)) {
 		fprintf(stderr,
 		    "usage: model_store [--seed N] [--seeds N] [--operations N] [--seconds N] [--only A,B,...] "
-		    "[--without FEATURE] [--all-events] [--print]\n");
+		    "[--without FEATURE] [--all-events] [--print] [--forget]\n");
 		return 2;
 	}
 	program.progress =

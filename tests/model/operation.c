@@ -237,7 +237,7 @@ static void add_point(
 		like.mode = pick_mode(dice);
 	if (mistake(dice))
 		like.mode = &unknown;
-	if (chance(dice, 25)) {
+	if (chance(dice, 40)) {
 		like.has_time = true;
 		like.time_ms = pick_time(dice, now_ms);
 	}

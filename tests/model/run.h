@@ -38,6 +38,7 @@ struct run_options {
 	const uint32_t *numbers; /* of the operations to be run, rising */
 	size_t n;
 	bool print; /* every operation */
+	bool forget; /* the model forgets every tenth operation, so that a test can see that it is found out */
 };
 
 /* What a run tells while it goes, in memory that the parent sees as well. */

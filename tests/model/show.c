@@ -128,7 +128,8 @@ void m_show(const struct model *model, const char *name, int64_t now_ms, struct 
 	size_t head = out->n;
 	for (size_t i = 0; i < model->nseries; i++) {
 		const struct m_series *series = model->series[i];
-		struct m_value value = series->value;
+		const struct m_value *shown = &series->value;
+		struct m_value value;
 		if (!m_same(series->name, name))
 			continue;
 		if (series->pebble != NULL) {
@@ -137,8 +138,9 @@ void m_show(const struct model *model, const char *name, int64_t now_ms, struct 
 			*ret_timed = true;
 			if (!m_pebble_read(series->pebble, m_kind_of(series->type), now_ms, &value))
 				continue;
+			shown = &value;
 		}
-		put_series(out, series, &value);
+		put_series(out, series, shown);
 	}
 	if (out->n == head)
 		out->n = begin; /* no family without samples */

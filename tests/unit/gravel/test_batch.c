@@ -91,6 +91,8 @@ static void test_no_memory(void **state) {
 		status = gs_batch_read(b.batch, b.parser, &openmetrics,
 		    GS_STR("# TYPE a counter\n# HELP a Help.\na_total 5\na_created 1\n# EOF\n"), NULL);
 		gs_mem_fail_after(-1);
+		/* The next body is read as if nothing had been. */
+		assert_int_equal(push(&b, "again{y=\"1\",x=\"2\"} 1\n"), GS_OK);
 	}
 	assert_int_equal(status, GS_OK);
 	assert_true(failures > 3);

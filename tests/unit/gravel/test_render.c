@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is served when names are no classic ones; what is served of values is tested with the values. */
-#include <stdlib.h>
-
+#include "gravel/base/num.h"
 #include "gravel_test.h"
 
 static const struct gs_store_options plain = {.max_age_ms = 1000};
@@ -249,9 +248,11 @@ static void test_parts_of_what_changes(void **state) {
 	while (gs_str_cut(rest, '\n', &line, &rest)) {
 		heads += line.p[0] == '#';
 		const char *blank = memrchr(line.p, ' ', line.n);
-		int value = atoi(blank + 1);
+		int64_t value = 0;
 		if (line.p[0] == '#')
 			continue;
+		assert_int_equal(
+		    gs_num_parse_i64(gs_str_make(blank + 1, (size_t)(line.p + line.n - blank - 1)), &value), GS_OK);
 		assert_true(last.n == 0 || gs_str_cmp(last, gs_str_make(line.p, (size_t)(blank - line.p))) < 0);
 		last = gs_str_make(line.p, (size_t)(blank - line.p));
 		if (value >= 0)
