@@ -138,15 +138,26 @@ enum gs_status gs_expo_read_content_type(
 	return GS_OK;
 }
 
+/* It has no versions; what it says of message and encoding stands for one. */
+static enum fit fit_of_protobuf(const struct media *media) {
+	if (!is_word(media->type, "application/vnd.google.protobuf") ||
+	    (media->proto.n != 0 && !gs_str_eq(media->proto, GS_STR("io.prometheus.client.MetricFamily"))) ||
+	    (media->encoding.n != 0 && !is_word(media->encoding, "delimited")))
+		return FIT_NONE;
+	return media->proto.n != 0 && media->encoding.n != 0 ? FIT_VERSION : FIT_TYPE;
+}
+
 static enum fit fit_of(const struct media *media, enum gs_expo_format format) {
 	static const char *const versions[] = {
 	    [GS_FORMAT_TEXT] = "0.0.4",
 	    [GS_FORMAT_TEXT_1] = "1.0.0",
 	    [GS_FORMAT_OPENMETRICS] = "1.0.0",
 	};
-	bool text = format != GS_FORMAT_OPENMETRICS;
+	bool text = format == GS_FORMAT_TEXT || format == GS_FORMAT_TEXT_1;
 	if (is_word(media->type, "*/*") || is_word(media->type, "*"))
 		return FIT_ANYTHING;
+	if (format == GS_FORMAT_PROTOBUF)
+		return fit_of_protobuf(media);
 	if (text && is_word(media->type, "text/*"))
 		return FIT_ANY_TEXT;
 	if (!is_word(media->type, text ? "text/plain" : "application/openmetrics-text"))
@@ -185,14 +196,14 @@ static struct gs_str find_escaping(struct gs_str accept, double q) {
 }
 
 struct gs_expo_dialect gs_expo_negotiate(struct gs_str accept, unsigned formats) {
-	struct wish wishes[GS_FORMAT_PROTOBUF] = {0}, none = {0}, *best = &none;
+	struct wish wishes[GS_FORMAT_PROTOBUF + 1] = {0}, none = {0}, *best = &none;
 	struct gs_str rest = accept, text;
 	for (size_t position = 0; cut(&rest, ',', &text); position++) {
 		struct media media = read_media(text);
-		for (enum gs_expo_format f = GS_FORMAT_TEXT; f < GS_FORMAT_PROTOBUF; f++)
+		for (enum gs_expo_format f = GS_FORMAT_TEXT; f <= GS_FORMAT_PROTOBUF; f++)
 			take_wish(&wishes[f], &media, f, position);
 	}
-	for (enum gs_expo_format f = GS_FORMAT_TEXT; f < GS_FORMAT_PROTOBUF; f++) {
+	for (enum gs_expo_format f = GS_FORMAT_TEXT; f <= GS_FORMAT_PROTOBUF; f++) {
 		if ((formats & GS_FORMAT_SET(f)) != 0 && wishes[f].q > 0 && is_better(&wishes[f], best))
 			best = &wishes[f];
 	}
@@ -202,6 +213,8 @@ struct gs_expo_dialect gs_expo_negotiate(struct gs_str accept, unsigned formats)
 	return (struct gs_expo_dialect){
 	    .format = (enum gs_expo_format)(best - wishes), .escaping = escaping_of(escaping), .draft = best->draft};
 }
+
+#define DRAFT (GS_FORMAT_PROTOBUF + 1) /* an index: the first name of OpenMetrics */
 
 #define TYPES(type)                                                                                                    \
 	{                                                                                                              \
@@ -214,8 +227,10 @@ const char *gs_expo_content_type(struct gs_expo_dialect dialect) {
 	    [GS_FORMAT_TEXT] = TYPES("text/plain; version=0.0.4; charset=utf-8"),
 	    [GS_FORMAT_TEXT_1] = TYPES("text/plain; version=1.0.0; charset=utf-8"),
 	    [GS_FORMAT_OPENMETRICS] = TYPES("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-	    [GS_FORMAT_PROTOBUF] = TYPES("application/openmetrics-text; version=0.0.1; charset=utf-8"),
+	    [GS_FORMAT_PROTOBUF] =
+		TYPES("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"),
+	    [DRAFT] = TYPES("application/openmetrics-text; version=0.0.1; charset=utf-8"),
 	};
 	bool draft = dialect.format == GS_FORMAT_OPENMETRICS && dialect.draft;
-	return types[draft ? GS_FORMAT_PROTOBUF : dialect.format][dialect.escaping];
+	return types[draft ? DRAFT : (unsigned)dialect.format][dialect.escaping];
 }

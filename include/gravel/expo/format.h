@@ -39,7 +39,7 @@ bool gs_expo_read_escaped(struct gs_str name, char *out, size_t *ret_n);
 
 /* What an answer is written in. */
 struct gs_expo_dialect {
-	enum gs_expo_format format; /* not GS_FORMAT_PROTOBUF, which is only read */
+	enum gs_expo_format format;
 	enum gs_escaping escaping;
 	bool draft; /* OpenMetrics by its first name, version=0.0.1; the text is the same */
 };
@@ -53,7 +53,7 @@ GS_MUST_USE enum gs_status gs_expo_read_content_type(
 /* A set of formats: GS_FORMAT_SET(GS_FORMAT_TEXT) | ... */
 #define GS_FORMAT_SET(format) (1U << (format))
 #define GS_FORMATS_TEXT (GS_FORMAT_SET(GS_FORMAT_TEXT) | GS_FORMAT_SET(GS_FORMAT_TEXT_1))
-#define GS_FORMATS_WRITTEN (GS_FORMATS_TEXT | GS_FORMAT_SET(GS_FORMAT_OPENMETRICS))
+#define GS_FORMATS_WRITTEN (GS_FORMATS_TEXT | GS_FORMAT_SET(GS_FORMAT_OPENMETRICS) | GS_FORMAT_SET(GS_FORMAT_PROTOBUF))
 
 /** gs_expo_negotiate(accept, formats):
  * The best dialect of ${formats} for an Accept header: by q, then the more specific, then by its order. An empty or hostile one, and one

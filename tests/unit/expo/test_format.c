@@ -12,6 +12,8 @@
 #define TEXT "text/plain; version=0.0.4; charset=utf-8; escaping="
 #define TEXT_1 "text/plain; version=1.0.0; charset=utf-8; escaping="
 #define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping="
+#define PROTOBUF                                                                                                       \
+	"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping="
 #define DRAFT "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping="
 
 static void assert_negotiated(const char *accept, unsigned formats, const char *expected) {
@@ -23,6 +25,8 @@ static void assert_negotiated(const char *accept, unsigned formats, const char *
 #define PROMETHEUS_2_42                                                                                                \
 	"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"                \
 	"text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+#define PROMETHEUS_2_42_NATIVE                                                                                         \
+	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited," PROMETHEUS_2_42
 #define PROMETHEUS_2_20 "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 #define PROMETHEUS_3_0                                                                                                 \
 	"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"                                       \
@@ -55,7 +59,8 @@ static void test_real_readers(void **state) {
 	    {PROMETHEUS_3("underscores"), OPENMETRICS "underscores", TEXT_1 "underscores"},
 	    {PROMETHEUS_3("dots"), OPENMETRICS "dots", TEXT_1 "dots"},
 	    {PROMETHEUS_3("values"), OPENMETRICS "values", TEXT_1 "values"},
-	    {PROMETHEUS_3_NATIVE, OPENMETRICS "allow-utf-8", TEXT_1 "allow-utf-8"},
+	    {PROMETHEUS_2_42_NATIVE, PROTOBUF "underscores", TEXT "underscores"},
+	    {PROMETHEUS_3_NATIVE, PROTOBUF "underscores", TEXT_1 "allow-utf-8"},
 	    {VMAGENT, TEXT "underscores", TEXT "underscores"},
 	    {FIREFOX, TEXT "underscores", TEXT "underscores"},
 	    {JAVA, TEXT "underscores", TEXT "underscores"},
@@ -70,6 +75,7 @@ static void test_real_readers(void **state) {
 }
 
 #define OM "application/openmetrics-text"
+#define PB "application/vnd.google.protobuf"
 
 static void test_rules(void **state) {
 	(void)state;
@@ -104,6 +110,21 @@ static void test_rules(void **state) {
 	    {"text/plain;q=0,*/*", TEXT_1 "underscores"},
 	    {"text/plain;q=0,text/*;q=0,*/*", OPENMETRICS "underscores"},
 	    {"text/*;q=0.3,*/*;q=0.4", OPENMETRICS "underscores"},
+	    /* protobuf, if it is asked for by name and is what we write */
+	    {PB, PROTOBUF "underscores"},
+	    {PB ";encoding=delimited;escaping=values", PROTOBUF "values"},
+	    {PB ";proto=io.prometheus.client.MetricFamily;encoding=Delimited;q=0.6," OM ";q=0.5",
+		PROTOBUF "underscores"},
+	    {PB ";proto=io.prometheus.client.MetricFamily;encoding=delimited," OM ";version=1.0.0",
+		PROTOBUF "underscores"},
+	    {OM ";version=1.0.0," PB ";proto=io.prometheus.client.MetricFamily;encoding=delimited",
+		OPENMETRICS "underscores"},
+	    {PB "," OM ";version=1.0.0", OPENMETRICS "underscores"},
+	    {PB ";encoding=text,text/plain;q=0.1", TEXT "underscores"},
+	    {PB ";encoding=compact-text", TEXT "underscores"},
+	    {PB ";proto=io.prometheus.client.Metric;encoding=delimited", TEXT "underscores"},
+	    {PB ";encoding=delimited;q=0,*/*", TEXT "underscores"},
+	    {"application/x-protobuf", TEXT "underscores"},
 	    /* nothing that can be written */
 	    {"text/html", TEXT "underscores"},
 	    {"*/*;q=0", TEXT "underscores"},
@@ -142,7 +163,7 @@ static void test_hostile(void **state) {
 			text[k] = alphabet[(seed >> 16) % (sizeof(alphabet) - 1)];
 		}
 		struct gs_expo_dialect dialect = gs_expo_negotiate(gs_str_make(text, n), GS_FORMATS_WRITTEN);
-		assert_in_range(dialect.format, GS_FORMAT_TEXT, GS_FORMAT_OPENMETRICS);
+		assert_in_range(dialect.format, GS_FORMAT_TEXT, GS_FORMAT_PROTOBUF);
 		assert_in_range(dialect.escaping, GS_ESCAPE_UNDERSCORES, GS_ESCAPE_NONE);
 	}
 }
@@ -150,21 +171,21 @@ static void test_hostile(void **state) {
 static void test_content_type(void **state) {
 	(void)state;
 	static const char *const words[] = {"underscores", "dots", "values", "allow-utf-8"};
-	static const char *const types[] = {TEXT, TEXT_1, OPENMETRICS, DRAFT};
-	for (int f = 0; f < 4; f++) {
+	static const char *const types[] = {TEXT, TEXT_1, OPENMETRICS, PROTOBUF, DRAFT};
+	for (int f = 0; f < 5; f++) {
 		for (int e = 0; e < 4; e++) {
-			char expected[128];
+			char expected[160];
 			struct gs_expo_dialect dialect = {
-			    .format = f < 3 ? (enum gs_expo_format)f : GS_FORMAT_OPENMETRICS,
+			    .format = f < 4 ? (enum gs_expo_format)f : GS_FORMAT_OPENMETRICS,
 			    .escaping = (enum gs_escaping)e,
-			    .draft = f == 3};
+			    .draft = f == 4};
 			struct gs_expo_options options;
 			snprintf(expected, sizeof(expected), "%s%s", types[f], words[e]);
 			assert_string_equal(gs_expo_content_type(dialect), expected);
 			/* and it says the same to our own reader */
 			assert_int_equal(gs_expo_read_content_type(gs_str_of(expected), &options, NULL), GS_OK);
 			assert_int_equal(options.format, dialect.format);
-			assert_int_equal(options.utf8_names, f >= 2 && e == 3);
+			assert_int_equal(options.utf8_names, (f == 2 || f == 4) && e == 3);
 		}
 	}
 	/* a draft of text is no such thing */
