@@ -330,8 +330,13 @@ static inline char *put_ready(char *at, const struct gs_expo_sample *s, char *be
 	return at;
 }
 
+/* Whether the bound must be written as a canonical number. */
+static bool has_canonical(const struct gs_expo_writer *w, const struct gs_expo_sample *s) {
+	return !s->bound_stands && bound_name(w, s->suffix).n != 0;
+}
+
 static char *put_series(char *at, struct gs_expo_writer *w, const struct gs_expo_sample *s) {
-	struct gs_str bound = bound_name(w, s->suffix);
+	struct gs_str bound = has_canonical(w, s) ? bound_name(w, s->suffix) : (struct gs_str){0};
 	char before;
 	w->odd = false;
 	at = put_metric(at, w, s->suffix, &before);
@@ -466,7 +471,7 @@ static char *put_plain_series(char *at, const struct gs_expo_writer *w, const st
 static bool try_plain(struct gs_expo_writer *w, const struct gs_expo_sample *s) {
 	struct gs_buf *out = w->out;
 	size_t size = plain_size(w, s);
-	if (w->strict && (s->exemplar != NULL || bound_name(w, s->suffix).n != 0))
+	if (w->strict && (s->exemplar != NULL || has_canonical(w, s)))
 		return false;
 	char *at = has_room(out, size) ? gs_buf_reserve(out, size) : NULL;
 	char *end = at != NULL ? put_plain_series(at, w, s) : NULL;

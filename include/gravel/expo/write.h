@@ -36,6 +36,8 @@ struct gs_expo_sample {
 	const struct gs_label *labels;
 	size_t nlabels;
 	const struct gs_label *bound; /* NULL, or one more label, at the end */
+	bool
+	    bound_stands; /* OpenMetrics: a le or quantile is a number of the format and stands as it is, where else it becomes a canonical one */
 	double value;
 	bool has_timestamp;
 	int64_t timestamp_ms;

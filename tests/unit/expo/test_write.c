@@ -340,6 +340,21 @@ static void test_created(void **state) {
 	    "# TYPE c_created gauge\nc_created 1\n");
 }
 
+/* What a caller knows to be a number of the format may stand as it is, also with labels to escape or an exemplar. */
+static void test_bounds_that_stand(void **state) {
+	(void)state;
+	struct gs_label le = LABEL("le", "10"), quantile = LABEL("quantile", "1e0");
+	const struct gs_exemplar nine = {.value = 9};
+	assert_one(strict, FAMILY(NAME("h"), .type = GS_TYPE_HISTOGRAM),
+	    SAMPLE(SUFFIX("_bucket"), .bound = &le, .bound_stands = true),
+	    "# TYPE h histogram\nh_bucket{le=\"10\"} 0\n# EOF\n");
+	assert_one(strict, FAMILY(NAME("h"), .type = GS_TYPE_HISTOGRAM),
+	    SAMPLE(SUFFIX("_bucket"), LABELS(LABEL("a.b", "1")), .bound = &le, .bound_stands = true, .exemplar = &nine),
+	    "# TYPE h histogram\nh_bucket{a_b=\"1\",le=\"10\"} 0 # {} 9\n# EOF\n");
+	assert_one(strict, FAMILY(NAME("s"), .type = GS_TYPE_SUMMARY), SAMPLE(.bound = &quantile, .bound_stands = true),
+	    "# TYPE s summary\ns{quantile=\"1e0\"} 0\n# EOF\n");
+}
+
 static void test_canonical_bounds(void **state) {
 	(void)state;
 	static const char *const bounds[][2] = {
@@ -780,6 +795,7 @@ int main(void) {
 	    cmocka_unit_test(test_exemplars),
 	    cmocka_unit_test(test_long_exemplars),
 	    cmocka_unit_test(test_created),
+	    cmocka_unit_test(test_bounds_that_stand),
 	    cmocka_unit_test(test_canonical_bounds),
 	    cmocka_unit_test(test_every_value),
 	    cmocka_unit_test(test_every_label_name),
