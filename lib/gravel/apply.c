@@ -177,6 +177,23 @@ static bool combines(enum gs_mode_kind mode) {
 	return mode == GS_MODE_AGGREGATE || mode == GS_MODE_MIN || mode == GS_MODE_MAX;
 }
 
+/* Its exemplars and native part as they will be. */
+static enum gs_status prepare_rich(
+    struct gs_store *store, struct change *change, const struct extra *extra, enum gs_mode_kind mode) {
+	const struct batch_point *point = change->point;
+	bool merge = combines(mode) && !change->fresh;
+	change->new_exemplars = point->has_exemplars || !merge;
+	if (extra == NULL)
+		return GS_OK;
+	enum gs_status status = GS_OK;
+	if (change->new_exemplars)
+		status = gs_exemplars_of_point(store, point, extra->exemplars, merge, &change->exemplars);
+	if (status == GS_OK)
+		status = gs_native_of_point(
+		    store, point, extra->native, mode == GS_MODE_AGGREGATE && merge, &change->native);
+	return status;
+}
+
 static enum gs_status prepare_value(
     struct gs_store *store, struct change *change, uint32_t owner, int64_t time_ms, enum gs_expo_type type) {
 	struct series *series = change->series;
@@ -186,7 +203,7 @@ static enum gs_status prepare_value(
 			gs_kind_of_type((enum gs_expo_type)series->type) != kind;
 	struct gs_mode mode = effective_mode(store, change, owner, type);
 	change->mode = mode.kind;
-	if ((mode.kind == GS_MODE_PEBBLE || kind != KIND_SIMPLE || point->has_timestamp) &&
+	if ((mode.kind == GS_MODE_PEBBLE || kind != KIND_SIMPLE || point->has_timestamp || point->has_exemplars) &&
 	    gs_series_need_extra(store, series) != GS_OK)
 		return GS_ENOMEM;
 	if (mode.kind == GS_MODE_PEBBLE)
@@ -198,8 +215,9 @@ static enum gs_status prepare_value(
 		change->skip = true;
 		return GS_OK;
 	}
-	if (kind == KIND_SIMPLE)
-		return GS_OK;
+	enum gs_status status = prepare_rich(store, change, extra, mode.kind);
+	if (status != GS_OK || kind == KIND_SIMPLE)
+		return status;
 	change->parts = gs_parts_of_point(store, point);
 	if (change->parts == NULL)
 		return GS_ENOMEM;
@@ -359,7 +377,7 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
 			return GS_ENOMEM;
 		enum gs_status status = prepare_family(store, family, owner, time_ms, &store->applied[i], result, err);
 		if (status == GS_OK && store->applied[i] != NULL)
-			status = gs_help_prepare(store, store->applied[i], family->help);
+			status = gs_help_prepare(store, store->applied[i], family);
 		if (status != GS_OK)
 			return status;
 	}
@@ -371,6 +389,8 @@ void gs_apply_abort(struct gs_store *store) {
 		struct change *change = &store->changes[i];
 		gs_parts_free(store, change->parts);
 		gs_pebble_free(store, change->pebble);
+		gs_exemplars_free(store, change->exemplars);
+		gs_native_free(store, change->native);
 	}
 	/* Backwards, so that families end as they were. */
 	for (size_t i = store->nchanges; i-- > 0;) {
@@ -384,6 +404,16 @@ void gs_apply_abort(struct gs_store *store) {
 	gs_wanted_close(&store->scope);
 }
 
+static void set_exemplars(struct gs_store *store, struct extra *extra, struct exemplars *exemplars) {
+	gs_exemplars_free(store, extra->exemplars);
+	extra->exemplars = exemplars;
+}
+
+static void set_native(struct gs_store *store, struct extra *extra, struct native *native) {
+	gs_native_free(store, extra->native);
+	extra->native = native;
+}
+
 static void commit_pebble(struct gs_store *store, struct change *change, int64_t time_ms) {
 	struct extra *extra = gs_extra_of(store, change->series);
 	struct family *family = gs_family_of(store, change->series);
@@ -394,6 +424,8 @@ static void commit_pebble(struct gs_store *store, struct change *change, int64_t
 	}
 	gs_parts_free(store, extra->parts);
 	extra->parts = NULL;
+	set_exemplars(store, extra, NULL);
+	set_native(store, extra, NULL);
 	gs_pebble_add(store, extra->pebble, change->point, change->at_ms, time_ms);
 	gs_family_touch(store, family);
 }
@@ -417,6 +449,12 @@ static void commit_plain(struct gs_store *store, struct change *change) {
 		extra->pebble = NULL;
 		gs_parts_free(store, extra->parts);
 		extra->parts = change->parts;
+		same = same && gs_native_same(extra->native, change->native);
+		set_native(store, extra, change->native);
+	}
+	if (extra != NULL && change->new_exemplars) {
+		same = same && gs_exemplars_same(extra->exemplars, change->exemplars);
+		set_exemplars(store, extra, change->exemplars);
 	}
 	if (!same || !same_bits(series->value, value))
 		gs_family_touch(store, family);
@@ -455,6 +493,7 @@ static void commit_change(
 		commit_pebble(store, change, time_ms);
 	else
 		commit_plain(store, change);
+	gs_series_judge(store, gs_family_of(store, series), series);
 	if (!change->created && !same_owner)
 		result->owner_conflicts++;
 	renew(store, series, owner, time_ms);
@@ -472,8 +511,10 @@ static void commit_type(
 		return;
 	for (uint32_t i = 0; i < family->n; i++) {
 		struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
-		if (series != NULL && series->type == GS_TYPE_UNTYPED)
+		if (series != NULL && series->type == GS_TYPE_UNTYPED) {
 			gs_series_retype(store, series, pushed->type);
+			gs_series_judge(store, family, series);
+		}
 	}
 }
 

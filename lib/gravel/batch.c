@@ -194,7 +194,27 @@ static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_e
 	sample->timestamp_ms = event->timestamp_ms;
 	if (!keep(batch, &sample->name))
 		return GS_ENOMEM;
+	if (event->exemplar != NULL && gs_batch_exemplar(batch, event->exemplar, &sample->exemplar) != GS_OK)
+		return GS_ENOMEM;
 	return event->part == GS_PART_CREATED ? type_created(batch, sample->name) : GS_OK;
+}
+
+/* The native part of a histogram, whose classic samples came before it. It counts as none. */
+static enum gs_status take_native(struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
+	struct raw_sample *sample = new_sample(batch);
+	if (sample == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = take_labels(batch, event, sample, err);
+	if (status == GS_EINVAL && batch->options.lenient) {
+		batch->nsamples--;
+		return GS_OK;
+	}
+	sample->name = event->name;
+	sample->line = event->line;
+	sample->native = gs_batch_native(batch, event->native);
+	if (status == GS_OK && (sample->native == NULL || !keep(batch, &sample->name)))
+		status = GS_ENOMEM;
+	return status;
 }
 
 /* The family that text has for one that OpenMetrics calls without its suffix. */
@@ -209,6 +229,8 @@ static struct batch_family *text_family(struct gs_batch *batch, struct batch_fam
 	family->text = gs_batch_family_of(batch, name);
 	if (family->text != NULL && family->text->help.n == 0)
 		family->text->help = family->help;
+	if (family->text != NULL && family->text->unit.n == 0)
+		family->text->unit = family->unit;
 	return family->text;
 }
 
@@ -234,6 +256,8 @@ static enum gs_status take_meta(struct gs_batch *batch, struct gs_expo_event *ev
 		return GS_ENOMEM;
 	if (event->kind == GS_EXPO_HELP && event->text.n != 0)
 		family->help = event->text;
+	if (event->kind == GS_EXPO_UNIT && event->text.n != 0)
+		family->unit = event->text;
 	if (event->kind != GS_EXPO_TYPE)
 		return GS_OK;
 	if (family->typed && family->type != event->type && !batch->options.lenient)
@@ -269,9 +293,9 @@ enum gs_status gs_batch_read(struct gs_batch *batch, struct gs_expo_parser *pars
 		enum gs_status status = gs_expo_next(parser, &event, err);
 		if (status == GS_OK && event.kind == GS_EXPO_END)
 			break;
-		if (status == GS_OK && event.part == GS_PART_NATIVE)
-			continue;
-		if (status == GS_OK && event.kind == GS_EXPO_SAMPLE)
+		if (status == GS_OK && event.native != NULL)
+			status = take_native(batch, &event, err);
+		else if (status == GS_OK && event.kind == GS_EXPO_SAMPLE)
 			status = take_sample(batch, &event, err);
 		else if (status == GS_OK)
 			status = take_meta(batch, &event, err);

@@ -25,10 +25,25 @@ enum part_suffix { SUFFIX_NONE, SUFFIX_BUCKET, SUFFIX_SUM, SUFFIX_COUNT, SUFFIXE
 /** gs_part_suffix(type, suffix): "_bucket", "_sum", "_gsum", ... */
 struct gs_str gs_part_suffix(enum gs_expo_type type, enum part_suffix suffix);
 
+/* What few samples have. */
+struct batch_exemplar {
+	struct gs_str text; /* its labels as text (label.h) */
+	double value;
+	int64_t timestamp_ms;
+	bool has_timestamp;
+};
+
+struct batch_native {
+	struct gs_native it; /* without its exemplars */
+	const struct batch_exemplar *exemplars;
+	size_t nexemplars;
+};
+
 struct batch_family {
 	struct gs_str name;
 	uint64_t hash; /* of the name (gs_hash) */
 	struct gs_str help;
+	struct gs_str unit;
 	enum gs_expo_type type;
 	bool typed; /* a TYPE line named it */
 	struct batch_family *text; /* the family that text has for it, if it is not this one (OpenMetrics) */
@@ -43,6 +58,7 @@ struct batch_part {
 	double at;
 	double value;
 	struct gs_str text; /* of le or quantile, as written */
+	const struct batch_exemplar *exemplar; /* of a bucket, or NULL */
 	uint32_t line;
 };
 
@@ -66,6 +82,9 @@ struct batch_point {
 	uint32_t nparts;
 	uint32_t cap_parts;
 	struct batch_part *parts; /* sorted by at */
+	const struct batch_exemplar *exemplar; /* of a counter, or NULL */
+	const struct batch_native *native; /* of a histogram, or NULL */
+	bool has_exemplars; /* it or one of its parts */
 	double value; /* of a simple one */
 	double sum;
 	double count;
@@ -87,6 +106,9 @@ struct raw_sample {
 	double value;
 	int64_t timestamp_ms;
 	bool has_timestamp;
+	const struct batch_exemplar *exemplar; /* NULL: none */
+	const struct batch_native
+	    *native; /* not NULL: it is no sample of its own, but a part of the point that its labels say */
 };
 
 /* How the labels of samples become text at once: ready.c. */
@@ -144,6 +166,13 @@ bool gs_ready_take(struct gs_batch *batch, const struct gs_expo_event *event, st
 
 /** gs_ready_read(batch, sample, labels): The labels of a ready sample one by one, without those of the options; how many. */
 size_t gs_ready_read(const struct gs_batch *batch, const struct raw_sample *sample, struct gs_label *labels);
+
+/* exemplar.c: a copy that lives as long as the batch; *ret is NULL if its labels are too long to be kept. */
+GS_MUST_USE enum gs_status gs_batch_exemplar(
+    struct gs_batch *batch, const struct gs_exemplar *from, const struct batch_exemplar **ret);
+
+/* native.c: the same; NULL: no memory. */
+const struct batch_native *gs_batch_native(struct gs_batch *batch, const struct gs_native *from);
 
 /** gs_batch_resolve(batch, err): Turn the raw samples into points of families. */
 GS_MUST_USE enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err);

@@ -40,16 +40,23 @@ static void check_series(const struct gs_store *store, uint32_t number) {
 		found += store->table[i] == number;
 	assert(found == 1);
 	assert(series->has_value);
-	assert(extra == NULL || extra->parts != NULL || extra->pebble != NULL || extra->has_timestamp);
+	assert(extra == NULL || extra->parts != NULL || extra->pebble != NULL || extra->exemplars != NULL ||
+	       extra->native != NULL || extra->has_timestamp);
 	bool pebble = extra != NULL && extra->pebble != NULL, parts = extra != NULL && extra->parts != NULL;
 	assert(parts == (!simple && !pebble));
 	if (pebble)
 		gs_pebble_check(extra->pebble);
+	if (extra != NULL) {
+		gs_exemplars_check(extra->exemplars);
+		gs_native_check(extra->native);
+		assert(!pebble || (extra->exemplars == NULL && extra->native == NULL));
+		assert(extra->native == NULL || parts);
+	}
 	check_texts(store, series);
 }
 
 static void check_family(const struct gs_store *store, const struct family *family) {
-	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1] = {0}, pebbles = 0, holes = 0;
+	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1] = {0}, broken[FORM_RULES] = {0}, pebbles = 0, holes = 0;
 	const struct series *last = NULL;
 	assert(family->version != 0 && family->version <= store->version);
 	assert(gs_family_count(family) > 0 && family->sorted <= family->n && family->n <= family->cap);
@@ -64,10 +71,15 @@ static void check_family(const struct gs_store *store, const struct family *fami
 		assert(last == NULL || i >= family->sorted || gs_series_compare(store, last, series) < 0);
 		last = series;
 		types[series->type]++;
+		assert(series->broken == gs_form_broken(store, series));
+		for (unsigned rules = 0; rules < FORM_RULES; rules++)
+			broken[rules] += series->broken >> rules & 1;
 		pebbles += gs_pebble_of(store, series) != NULL;
 		check_series(store, family->series[i]);
 	}
 	assert(memcmp(types, family->types, sizeof(types)) == 0);
+	assert(memcmp(broken, family->nbroken, sizeof(broken)) == 0);
+	assert(family->members != 0 && family->members <= family->version);
 	assert(pebbles == family->npebbles && holes == family->holes);
 }
 

@@ -54,29 +54,40 @@ void gs_family_remove(struct gs_store *store, struct family *family) {
 	last->position = family->position;
 	gs_store_release(store, (void *)(uintptr_t)family->name.p, family->name.n);
 	gs_store_release(store, (void *)(uintptr_t)family->help.p, family->help.n);
+	gs_store_release(store, (void *)(uintptr_t)family->unit.p, family->unit.n);
 	gs_store_release(store, family->series, family->cap * sizeof(uint32_t));
 	gs_pool_put(&store->families_pool, family->number);
 }
 
-enum gs_status gs_help_prepare(struct gs_store *store, struct family *family, struct gs_str help) {
-	if (help.n == 0 || gs_str_eq(family->help, help))
+static struct gs_str *text_of(struct family *family, bool unit) {
+	return unit ? &family->unit : &family->help;
+}
+
+static enum gs_status prepare_text(struct gs_store *store, struct family *family, bool unit, struct gs_str text) {
+	if (text.n == 0 || gs_str_eq(*text_of(family, unit), text))
 		return GS_OK;
 	struct help *helps = gs_store_grow(store, store->helps, &store->cap_helps, store->nhelps, sizeof(*helps));
 	if (helps == NULL)
 		return GS_ENOMEM;
 	store->helps = helps;
-	struct gs_str copy = gs_store_dup(store, help);
+	struct gs_str copy = gs_store_dup(store, text);
 	if (copy.n == 0)
 		return GS_ENOMEM;
-	store->helps[store->nhelps++] = (struct help){.family = family, .text = copy};
+	store->helps[store->nhelps++] = (struct help){.family = family, .unit = unit, .text = copy};
 	return GS_OK;
+}
+
+enum gs_status gs_help_prepare(struct gs_store *store, struct family *family, const struct batch_family *pushed) {
+	enum gs_status status = prepare_text(store, family, false, pushed->help);
+	return status == GS_OK ? prepare_text(store, family, true, pushed->unit) : status;
 }
 
 void gs_helps_commit(struct gs_store *store) {
 	for (size_t i = 0; i < store->nhelps; i++) {
 		struct family *family = store->helps[i].family;
-		gs_store_release(store, (void *)(uintptr_t)family->help.p, family->help.n);
-		family->help = store->helps[i].text;
+		struct gs_str *text = text_of(family, store->helps[i].unit);
+		gs_store_release(store, (void *)(uintptr_t)text->p, text->n);
+		*text = store->helps[i].text;
 		gs_family_touch(store, family);
 	}
 	store->nhelps = 0;
@@ -121,16 +132,21 @@ enum gs_status gs_family_reserve(struct gs_store *store, struct family *family) 
 	return GS_OK;
 }
 
-void gs_family_link(struct family *family, uint32_t number, struct series *series) {
+void gs_family_link(struct gs_store *store, struct family *family, uint32_t number, struct series *series) {
 	series->family = family->number;
 	series->position = family->n;
 	family->series[family->n++] = number;
-	family->types[series->type]++;
+	gs_family_touch(store, family);
+	family->members = family->version;
+	gs_family_count_type(store, family, series->type, true);
 }
 
 void gs_family_unlink(struct gs_store *store, struct family *family, struct series *series) {
-	family->types[series->type]--;
+	gs_family_count_type(store, family, series->type, false);
+	for (unsigned rules = 0; rules < FORM_RULES; rules++)
+		family->nbroken[rules] -= series->broken >> rules & 1;
 	gs_family_touch(store, family);
+	family->members = family->version;
 	if (series->position == family->n - 1) {
 		family->n--;
 		family->sorted = family->sorted < family->n ? family->sorted : family->n;

@@ -303,7 +303,12 @@ static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point
 	if (i > 0 && point->parts[i - 1].at == at)
 		return duplicate(sample, err);
 	memmove(point->parts + i + 1, point->parts + i, (point->nparts - i) * sizeof(*point->parts));
-	point->parts[i] = (struct batch_part){.at = at, .value = sample->value, .text = text, .line = sample->line};
+	point->parts[i] = (struct batch_part){.at = at,
+	    .value = sample->value,
+	    .text = text,
+	    .exemplar = gs_kind_of_type(point->family->type) == KIND_HISTOGRAM ? sample->exemplar : NULL,
+	    .line = sample->line};
+	point->has_exemplars |= point->parts[i].exemplar != NULL;
 	point->nparts++;
 	return GS_OK;
 }
@@ -316,6 +321,8 @@ static enum gs_status fill(struct gs_batch *batch, struct batch_point *point, co
 		if (!is_new)
 			return duplicate(sample, err);
 		point->value = sample->value;
+		point->exemplar = point->family->type == GS_TYPE_COUNTER ? sample->exemplar : NULL;
+		point->has_exemplars = point->exemplar != NULL;
 		return GS_OK;
 	}
 	switch (suffix) {
@@ -438,6 +445,12 @@ static enum gs_status find_point(struct gs_batch *batch, const struct raw_sample
 
 static enum gs_status add_sample(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
     enum part_suffix suffix, struct gs_str part, bool is_new, struct gs_error *err) {
+	if (sample->native != NULL) { /* where its classic part was dropped, so is it */
+		if (point->native == NULL && point->samples != 0 &&
+		    gs_kind_of_type(point->family->type) == KIND_HISTOGRAM)
+			point->native = sample->native;
+		return GS_OK;
+	}
 	if (point->samples == 0) { /* what was dropped before says nothing about it */
 		point->mode = sample->mode;
 		point->line = sample->line;

@@ -31,20 +31,26 @@ bool gs_series_is(
 	       gs_str_eq(gs_text_str(own), point->own) && gs_str_eq(gs_text_str(target), point->target);
 }
 
+static struct series *find_numbers(const struct gs_store *store, uint32_t family, uint32_t target, uint32_t own) {
+	size_t mask = store->cap_table - 1, i = hash_of(store, family, target, own) & mask;
+	for (; store->table[i] != 0; i = (i + 1) & mask) {
+		struct series *series = gs_series_at(store, store->table[i]);
+		if (series->own == own && series->target == target && series->family == family)
+			return series;
+	}
+	return NULL;
+}
+
 struct series *gs_series_find(
     const struct gs_store *store, const struct family *family, uint32_t target, const struct batch_point *point) {
 	if (family == NULL || target == 0 || store->cap_table == 0)
 		return NULL;
 	uint32_t own = gs_text_find(store, point->own, point->own_hash);
-	if (own == 0)
-		return NULL;
-	size_t mask = store->cap_table - 1, i = hash_of(store, family->number, target, own) & mask;
-	for (; store->table[i] != 0; i = (i + 1) & mask) {
-		struct series *series = gs_series_at(store, store->table[i]);
-		if (series->own == own && series->target == target && series->family == family->number)
-			return series;
-	}
-	return NULL;
+	return own != 0 ? find_numbers(store, family->number, target, own) : NULL;
+}
+
+struct series *gs_series_twin(const struct gs_store *store, const struct series *series, const struct family *family) {
+	return find_numbers(store, family->number, series->target, series->own);
 }
 
 static void table_insert(const struct gs_store *store, uint32_t *table, size_t cap, uint32_t number) {
@@ -94,7 +100,8 @@ enum gs_status gs_series_need_extra(struct gs_store *store, struct series *serie
 
 void gs_series_drop_extra(struct gs_store *store, struct series *series) {
 	const struct extra *extra = gs_extra_of(store, series);
-	if (extra == NULL || extra->parts != NULL || extra->pebble != NULL || extra->has_timestamp)
+	if (extra == NULL || extra->parts != NULL || extra->pebble != NULL || extra->exemplars != NULL ||
+	    extra->native != NULL || extra->has_timestamp)
 		return;
 	gs_pool_put(&store->extras, series->extra);
 	series->extra = 0;
@@ -106,6 +113,8 @@ static void free_series(struct gs_store *store, uint32_t number) {
 	if (extra != NULL) {
 		gs_pebble_free(store, extra->pebble);
 		gs_parts_free(store, extra->parts);
+		gs_exemplars_free(store, extra->exemplars);
+		gs_native_free(store, extra->native);
 		gs_pool_put(&store->extras, series->extra);
 	}
 	if (series->own != 0)
@@ -149,8 +158,7 @@ enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *p
 		return GS_ENOMEM;
 	}
 	struct series *series = gs_series_at(store, number);
-	gs_family_link(family, number, series);
-	gs_family_touch(store, family);
+	gs_family_link(store, family, number, series);
 	gs_owner_link(store, owner, number, series);
 	gs_target_link(store, number, series);
 	table_insert(store, store->table, store->cap_table, number);
@@ -175,8 +183,8 @@ void gs_series_remove(struct gs_store *store, struct series *series) {
 
 void gs_series_retype(struct gs_store *store, struct series *series, enum gs_expo_type type) {
 	struct family *family = gs_family_of(store, series);
-	family->types[series->type]--;
-	family->types[type]++;
+	gs_family_count_type(store, family, series->type, false);
+	gs_family_count_type(store, family, type, true);
 	series->type = (uint8_t)type;
 	gs_family_touch(store, family);
 }

@@ -14,6 +14,7 @@ static void init_pools(struct gs_store *store) {
 	gs_pool_init(&store->owners, sizeof(struct owner));
 	gs_pool_init(&store->extras, sizeof(struct extra));
 	gs_buf_init(&store->scratch, SIZE_MAX / 2);
+	store->shape = 1;
 	store->secret = gs_hash(GS_STR("series"));
 }
 

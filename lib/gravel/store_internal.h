@@ -4,6 +4,7 @@
 
 #include "gravel/base/pool.h"
 #include "gravel/base/slab.h"
+#include "gravel/expo/write_protobuf.h"
 #include "gravel/gravel/store.h"
 #include "value_internal.h"
 
@@ -56,8 +57,18 @@ struct group {
 struct extra {
 	struct parts *parts;
 	struct pebble *pebble; /* NULL: an ordinary series */
+	struct exemplars *exemplars; /* NULL: none */
+	struct native *native; /* of a histogram; NULL: none */
 	int64_t timestamp_ms; /* of its last sample */
 	bool has_timestamp; /* that one had one */
+};
+
+/* What may be written of a family. */
+enum form_rules {
+	FORM_TEXT,
+	FORM_STRICT, /* OpenMetrics */
+	FORM_BINARY, /* protobuf */
+	FORM_RULES,
 };
 
 /* 64 bytes: a cache line. Its own number is family->series[position]. */
@@ -76,7 +87,24 @@ struct series {
 	uint32_t round; /* of the last apply that had it */
 	uint32_t extra; /* 0: none */
 	uint8_t type;
+	uint8_t broken; /* bits by enum form_rules: gs_series_judge */
 	bool has_value; /* false until its first value is committed */
+};
+
+/*
+ * What other families mean to one (form.c): names that clash in OpenMetrics, and x_created, which is there a part of x_total or x. Found when somebody
+ * reads, and good as long as no family comes, goes, or gets other types.
+ */
+struct kin {
+	uint64_t shape; /* store->shape when it was found */
+	uint32_t partner; /* of x_created the family x_total or x, and the other way round; 0: none */
+	bool clash; /* in OpenMetrics it would have a name of another one */
+	bool paired; /* as of ${paired_of}: every series of the partner has the labels of one of this */
+	bool mixed; /* as of ${mixed_of}: a stateset whose states do not stand together, or have no label */
+	uint64_t paired_of; /* the later version of the members of both */
+	uint64_t mixed_of; /* a version of the members */
+	uint64_t served; /* the version that readers see, if there is a partner ... */
+	uint64_t served_of; /* ... and the later version of both that it stands for */
 };
 
 struct family {
@@ -84,20 +112,26 @@ struct family {
 	uint32_t position; /* in store->order */
 	struct gs_str name;
 	struct gs_str help;
+	struct gs_str unit;
 	uint32_t *series; /* [0, sorted) in order of labels, but for holes (0) */
 	uint32_t n; /* with holes */
 	uint32_t cap;
 	uint32_t sorted;
 	uint32_t holes;
 	uint32_t npebbles; /* series that are one */
-	uint32_t types[GS_TYPE_GAUGEHISTOGRAM + 1]; /* how many series have each type */
+	uint32_t types[GS_TYPE_GAUGEHISTOGRAM +
+		       1]; /* how many series have each type; changed by gs_family_count_type alone */
+	uint32_t nbroken[FORM_RULES]; /* series whose value their type may not have by these rules */
+	struct kin kin;
+	uint64_t members; /* the version when a series came or went last */
 	uint32_t round; /* of the last apply that had it */
 	uint64_t version; /* of what is written of it */
 };
 
-/* The help that a family gets from the batch that is being applied. */
+/* The help or unit that a family gets from the batch that is being applied. */
 struct help {
 	struct family *family;
+	bool unit;
 	struct gs_str text;
 };
 
@@ -107,10 +141,13 @@ struct change {
 	const struct batch_point *point;
 	struct parts *parts; /* new parts of the value */
 	struct pebble *pebble; /* a new pebble */
+	struct exemplars *exemplars; /* what takes the place of its exemplars, if new_exemplars */
+	struct native *native; /* the new native part, or none */
 	enum gs_mode_kind mode;
 	bool created;
 	bool skip; /* older than what is stored, or too late for the window */
 	bool fresh; /* what is stored does not count */
+	bool new_exemplars;
 	int64_t at_ms; /* of a value for a pebble */
 };
 
@@ -168,6 +205,7 @@ struct gs_store {
 	size_t cap_leases;
 	size_t nstale; /* groups */
 	uint64_t version; /* the last that a family got */
+	uint64_t shape; /* changes when a family comes, goes, or has other types; not 0 */
 	uint32_t round;
 	uint32_t replaced; /* of an apply: the owner whose series all leave but for those that it renews; 0: none */
 	uint32_t expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
@@ -249,7 +287,13 @@ struct family *gs_family_add(struct gs_store *store, struct gs_str name); /* NUL
 void gs_family_remove(struct gs_store *store, struct family *family); /* that has no series */
 /* Make room, so that gs_family_link cannot fail. */
 GS_MUST_USE enum gs_status gs_family_reserve(struct gs_store *store, struct family *family);
-void gs_family_link(struct family *family, uint32_t number, struct series *series);
+void gs_family_link(struct gs_store *store, struct family *family, uint32_t number, struct series *series);
+/* One series more of that type, or one less. */
+static inline void gs_family_count_type(struct gs_store *store, struct family *family, unsigned type, bool more) {
+	if (family->types[type] == (more ? 0 : 1))
+		store->shape++;
+	family->types[type] += more ? 1 : -1U;
+}
 void gs_family_unlink(struct gs_store *store, struct family *family, struct series *series);
 /* How many series it has. */
 static inline uint32_t gs_family_count(const struct family *family) {
@@ -261,8 +305,9 @@ bool gs_family_type(const struct family *family, enum gs_expo_type *ret);
 static inline void gs_family_touch(struct gs_store *store, struct family *family) {
 	family->version = ++store->version;
 }
-/* A new help waits until the apply is committed; empty or equal: nothing. */
-GS_MUST_USE enum gs_status gs_help_prepare(struct gs_store *store, struct family *family, struct gs_str help);
+/* A new help and unit wait until the apply is committed; empty or equal: nothing. */
+GS_MUST_USE enum gs_status gs_help_prepare(
+    struct gs_store *store, struct family *family, const struct batch_family *pushed);
 void gs_helps_commit(struct gs_store *store);
 void gs_helps_abort(struct gs_store *store);
 void gs_family_sort(struct gs_store *store, struct family *family);
@@ -270,6 +315,8 @@ void gs_store_sort(struct gs_store *store);
 int gs_series_compare(const struct gs_store *store, const struct series *a, const struct series *b);
 
 /* series.c */
+/* The series with the same labels in another family; NULL if there is none. */
+struct series *gs_series_twin(const struct gs_store *store, const struct series *series, const struct family *family);
 /* The series of the point in that family and target; NULL if there is none. */
 struct series *gs_series_find(
     const struct gs_store *store, const struct family *family, uint32_t target, const struct batch_point *point);
@@ -296,6 +343,49 @@ bool gs_wanted_target(const struct gs_store *store, const struct wanted *wanted,
 /* Remove what was pushed, has all ${wanted} labels and pleases ${which} (NULL: all does); how many. Costs what the targets that can have the labels cost. */
 size_t gs_pushed_remove(struct gs_store *store, const struct wanted *wanted,
     bool (*which)(struct gs_store *store, const struct series *series, void *ctx), void *ctx);
+
+/* form.c: how a family is written. */
+/* What else is written: of times of creation it is known only in the first case that they have their place. */
+enum form_scope {
+	FORM_ALL, /* all families */
+	FORM_FAMILY, /* who knows; but all of this one */
+	FORM_LINES, /* only some lines of this one */
+};
+struct form {
+	enum gs_expo_type type; /* of its head */
+	bool together; /* the parts of a series stand together; else every name is a metric of its own */
+	bool hidden; /* nothing is written: it is a part of another one */
+	const struct family *created; /* where the times of creation are; NULL: there are none */
+};
+struct form gs_form_of(struct gs_store *store, struct family *family, enum form_rules rules, enum form_scope scope);
+/* The family of the times of creation that belong to this one in OpenMetrics; NULL: there is none. For parts: what was decided of the first one holds. */
+const struct family *gs_form_created(struct gs_store *store, struct family *family);
+/* Note whether the value may stand as its type. After each commit of one. */
+unsigned gs_form_broken(const struct gs_store *store, const struct series *series);
+void gs_series_judge(struct gs_store *store, struct family *family, struct series *series);
+/* The version for readers: of all that the family's rendering depends on. */
+uint64_t gs_form_version(struct gs_store *store, struct family *family);
+/* Whether a bound may be written to OpenMetrics as it is. */
+bool gs_form_bound_stands(struct gs_str text);
+
+/* binary.c: families as messages, into a buffer. */
+struct binary {
+	struct gs_expo_pb_writer writer;
+	const struct family *family;
+	struct gs_str suffix; /* of the name of what is written */
+	enum gs_expo_type type;
+	size_t start; /* of the message */
+	size_t meta; /* the end of its head */
+};
+/* Begin with the family, or with the metric of that name and suffix. */
+void gs_binary_begin(struct binary *binary, const struct family *family, struct gs_str suffix, enum gs_expo_type type,
+    enum gs_escaping escaping, struct gs_buf *out);
+/* One number with these labels. */
+void gs_binary_number(struct binary *binary, const struct gs_label *labels, size_t n, double value);
+/* The whole of a series with these labels. */
+void gs_binary_series(struct binary *binary, const struct gs_label *labels, size_t n, const struct extra *extra,
+    const struct value *value);
+void gs_binary_end(struct binary *binary); /* nothing is written of what has no metric */
 
 /* owner.c */
 uint32_t gs_owner_new(struct gs_store *store, enum owner_kind kind); /* 0: no memory */

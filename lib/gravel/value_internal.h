@@ -28,6 +28,39 @@ struct parts {
 	double v[]; /* layout->n */
 };
 
+#define EXEMPLAR_CHARACTERS 128 /* of its labels: OpenMetrics, "Exemplars" */
+#define EXEMPLAR_BYTES (4 * EXEMPLAR_CHARACTERS) /* of the same without escapes */
+#define EXEMPLAR_LABELS EXEMPLAR_CHARACTERS /* no name is empty */
+
+struct exemplar {
+	double at; /* the bound of its bucket; of a counter +Inf */
+	double value;
+	int64_t timestamp_ms;
+	bool has_timestamp;
+	uint32_t n; /* bytes of its labels as text (label.h) */
+	uint32_t text; /* where in the block */
+};
+
+/* The exemplars of a series, by rising bounds. One block, immutable but for its freeing. */
+struct exemplars {
+	uint32_t bytes; /* of the block */
+	uint32_t n;
+	struct exemplar e[];
+};
+
+/* Room to read one. */
+struct exemplar_room {
+	struct gs_label labels[EXEMPLAR_LABELS];
+	char bytes[EXEMPLAR_BYTES];
+};
+
+/* The native part of a histogram. Immutable but for its freeing; its arrays stand behind the struct. */
+struct native {
+	size_t bytes;
+	struct exemplars *exemplars; /* NULL: none */
+	struct gs_native it; /* without its exemplars */
+};
+
 struct value {
 	double simple;
 	struct parts *parts;
@@ -103,6 +136,33 @@ struct parts *gs_parts_merge(
 void gs_parts_free(struct gs_store *store, struct parts *parts);
 /* Whether what is written of them is the same. */
 bool gs_parts_same(const struct parts *a, const struct parts *b);
+
+/* exemplar.c */
+/* What a series has when the point takes the place of ${old}, or with ${merge} comes to it: then of each bound the newest, which is the pushed one unless both have
+ * a timestamp. *ret is NULL where there is none. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_exemplars_of_point(struct gs_store *store, const struct batch_point *point,
+    const struct exemplars *old, bool merge, struct exemplars **ret);
+/* Those of a native histogram, in their order. NULL: no memory. */
+struct exemplars *gs_exemplars_list(struct gs_store *store, const struct batch_exemplar *from, size_t n);
+struct exemplars *gs_exemplars_copy(struct gs_store *store, const struct exemplars *from);
+void gs_exemplars_free(struct gs_store *store, struct exemplars *exemplars);
+bool gs_exemplars_same(const struct exemplars *a, const struct exemplars *b);
+/* The one of that bound; NULL: there is none. */
+const struct exemplar *gs_exemplars_find(const struct exemplars *exemplars, double at);
+/* As the writers want it; lives as long as the room. */
+struct gs_exemplar gs_exemplar_read(
+    const struct exemplars *exemplars, const struct exemplar *exemplar, struct exemplar_room *room);
+void gs_exemplars_check(const struct exemplars *exemplars);
+
+/* native.c */
+#define NATIVE_EXEMPLARS 16 /* that are kept of one: clients have 10 */
+/* What a series has after the point: a copy of its native part, or with ${merge} the sum of that and ${old}. NULL where there is none, or only one of both is
+ * there to be added: it would not be that of the histogram. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_native_of_point(
+    struct gs_store *store, const struct batch_point *point, const struct native *old, bool merge, struct native **ret);
+void gs_native_free(struct gs_store *store, struct native *native);
+bool gs_native_same(const struct native *a, const struct native *b);
+void gs_native_check(const struct native *native);
 
 /* cell.c: the arithmetic of one component. */
 struct rule gs_rule_of(const struct gs_mode *mode, enum value_kind kind);

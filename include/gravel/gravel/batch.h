@@ -42,8 +42,9 @@ struct gs_batch_stats {
 
 /*
  * Families have the names that text gives them, whatever the body is written in: what OpenMetrics calls counter "x" and info "x" is "x_total" and "x_info"
- * here. A time of creation is a gauge "x_created" of its own, as Prometheus and the clients' text have it. A native histogram is read and
- * not kept; its classic parts are.
+ * here. A time of creation is a gauge "x_created" of its own, as Prometheus and the clients' text have it. A native histogram is
+ * a part of the histogram that its classic samples are. Of exemplars those are kept that stand at a counter or a bucket, with labels of at most 128
+ * characters.
  */
 
 /** gs_batch_new(): Return an empty batch or NULL. */

@@ -144,6 +144,8 @@ struct gs_family_place {
 	uint32_t next; /* series */
 	bool moved; /* the family changed between two parts: what follows is no other reader's */
 	bool headed; /* TYPE and HELP are written */
+	bool created; /* it has times of creation: as of the first part, like ... */
+	enum gs_expo_type type; /* ... as what it is written */
 	size_t ntarget;
 	struct gs_buf last; /* texts of the last series rendered */
 };
@@ -181,7 +183,7 @@ struct gs_family_view {
 bool gs_store_family_next(struct gs_store *store, struct gs_str after, struct gs_family_view *ret);
 
 /** gs_store_family(store, name, ret): The family of that name; false if there is none. */
-bool gs_store_family(const struct gs_store *store, struct gs_str name, struct gs_family_view *ret);
+bool gs_store_family(struct gs_store *store, struct gs_str name, struct gs_family_view *ret);
 
 /** gs_store_check(store): Assert every invariant. For tests; slow. */
 void gs_store_check(struct gs_store *store);
