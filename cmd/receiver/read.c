@@ -14,10 +14,13 @@
 /* Names as they are to who can read them. To all others by VALUES, whatever they ask for: underscores and dots can make one name of two, and
  * so a body that nobody can read. */
 static struct gs_expo_dialect dialect_of(const struct gs_web_request *request) {
-	struct gs_expo_dialect dialect = gs_expo_negotiate(gs_web_header(request, "Accept"), GS_FORMATS_TEXT);
+	struct gs_expo_dialect dialect = gs_expo_negotiate(gs_web_header(request, "Accept"), GS_FORMATS_WRITTEN);
 	if (dialect.escaping == GS_ESCAPE_NONE)
 		return dialect;
-	return (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
+	dialect.escaping = GS_ESCAPE_VALUES;
+	if (dialect.format == GS_FORMAT_TEXT_1)
+		dialect.format = GS_FORMAT_TEXT;
+	return dialect;
 }
 
 static size_t count_of(const struct gs_web_request *request, const char *name) {
