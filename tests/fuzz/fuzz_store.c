@@ -2,7 +2,9 @@
 /*
  * No push and no scrape can break the exposition: whatever a sequence of them is, what the store serves parses, holds no series
  * twice and no family in two places, and every invariant holds. A 0xff byte in the input separates the messages; the first byte of each says
- * what it is. As long as nothing was scraped, histograms are cumulative as well, whatever the clearmodes.
+ * what it is. As long as nothing was scraped, histograms are cumulative as well, whatever the clearmodes. What is served in OpenMetrics breaks none of its
+ * rules, and it and the protobuf exposition say what text says: the same series with the same values. A body that ends with "# EOF" is read as OpenMetrics, one
+ * behind a 0xfe byte as protobuf.
  */
 #include <math.h>
 #include <stdint.h>
@@ -10,8 +12,10 @@
 #include <stdlib.h>
 
 #include "gravel/base/arena.h"
+#include "gravel/base/hash.h"
 #include "gravel/base/map.h"
 #include "gravel/base/num.h"
+#include "gravel/expo/write.h"
 #include "gravel/gravel/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct bench {
 	struct gs_store *store;
 	struct gs_expo_parser *parser;
+	struct gs_expo_seen *seen;
 	struct gs_batch *batch;
 	int64_t now;
 	bool scraped; /* something was: a target's histogram is served as the target wrote it */
@@ -36,6 +41,14 @@ static void demand(bool condition, const char *what) {
 		return;
 	fprintf(stderr, "%s\n", what);
 	abort();
+}
+
+static enum gs_expo_format format_of(struct gs_str *body) {
+	if (gs_str_starts(*body, GS_STR("\xfe"))) {
+		*body = gs_str_make(body->p + 1, body->n - 1);
+		return GS_FORMAT_PROTOBUF;
+	}
+	return gs_str_ends(*body, GS_STR("# EOF\n")) ? GS_FORMAT_OPENMETRICS : GS_FORMAT_TEXT;
 }
 
 static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
@@ -55,8 +68,9 @@ static void apply(struct bench *b, uint8_t kind, struct gs_str body) {
 	if (!scrape && mode.n != 0)
 		demand(gs_mode_parse(mode, &options.mode, NULL) == GS_OK, "a clearmode must be known");
 	b->scraped |= scrape;
+	struct gs_expo_options format = {.format = format_of(&body), .utf8_names = true};
 	gs_batch_begin(b->batch, &options);
-	if (gs_batch_read(b->batch, b->parser, NULL, body, NULL) != GS_OK)
+	if (gs_batch_read(b->batch, b->parser, &format, body, NULL) != GS_OK)
 		return;
 	enum gs_status status = scrape ? gs_store_scrape(b->store, &info, b->batch, b->now, &result)
 				       : gs_store_push(b->store, b->batch, b->now, &result, NULL);
@@ -121,13 +135,89 @@ static void read_back(struct bench *b, struct gs_str text) {
 	gs_arena_free(arena);
 }
 
-static void serve(struct bench *b, struct gs_expo_dialect dialect, struct gs_buf *out) {
+static void render(struct bench *b, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	struct gs_expo_writer writer;
 	struct gs_str after = {0};
 	gs_buf_clear(out);
 	while (gs_store_render_next(b->store, &after, b->now, dialect, out))
 		continue;
+	gs_expo_writer_init(&writer, out, dialect);
+	gs_expo_write_end(&writer);
+	demand(out->status == GS_OK, "a rendering without an end");
 	gs_store_check(b->store);
+}
+
+static void serve(struct bench *b, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	render(b, dialect, out);
 	read_back(b, gs_buf_slice(out));
+}
+
+/* What an exposition says, whatever its order: a sum of hashes. */
+struct said {
+	uint64_t samples;
+	uint64_t sum;
+};
+
+static uint64_t mix(uint64_t a, uint64_t b) {
+	uint64_t both[2] = {a, b};
+	return gs_hash(gs_str_make((const char *)both, sizeof(both)));
+}
+
+static uint64_t hash_number(double v) {
+	double canonical = isnan(v) ? (double)NAN : v == 0 ? 0 : v;
+	return gs_hash(gs_str_make((const char *)&canonical, sizeof(canonical)));
+}
+
+/* A bound is a number, however it is written. */
+static uint64_t hash_label(const struct gs_label *label) {
+	bool bound = gs_str_eq(label->name, GS_STR("le")) || gs_str_eq(label->name, GS_STR("quantile"));
+	double v;
+	if (bound && gs_num_parse_double(label->value, &v) == GS_OK)
+		return mix(gs_hash(label->name), hash_number(v));
+	return mix(gs_hash(label->name), gs_hash(label->value));
+}
+
+static void say(struct said *said, const struct gs_expo_event *event) {
+	uint64_t labels = 0;
+	if (event->kind != GS_EXPO_SAMPLE || event->native != NULL)
+		return;
+	for (size_t i = 0; i < event->nlabels; i++)
+		labels += event->labels[i].value.n != 0 ? hash_label(&event->labels[i]) : 0;
+	said->samples++;
+	said->sum += mix(mix(gs_hash(event->name), labels), hash_number(event->value));
+}
+
+static struct said read_all(struct bench *b, struct gs_expo_dialect dialect, struct gs_buf *out) {
+	bool strict = dialect.format == GS_FORMAT_OPENMETRICS;
+	struct gs_expo_options options = {.format = dialect.format,
+	    .utf8_names = dialect.escaping == GS_ESCAPE_NONE,
+	    .seen = strict ? b->seen : NULL};
+	struct gs_expo_event event = {0};
+	struct gs_error err = {0};
+	struct said said = {0};
+	render(b, dialect, out);
+	gs_expo_begin(b->parser, &options);
+	gs_expo_feed(b->parser, gs_buf_slice(out), true);
+	while (gs_expo_next(b->parser, &event, &err) == GS_OK && event.kind != GS_EXPO_END)
+		say(&said, &event);
+	if (event.kind != GS_EXPO_END)
+		fprintf(stderr, "%u:%u of\n%.*s\n", err.line, err.column, strict ? (int)out->n : 0, out->p);
+	demand(event.kind == GS_EXPO_END, err.text);
+	return said;
+}
+
+/* Every format says the same, in one way of writing names. */
+static void compare(struct bench *b, enum gs_escaping escaping, struct gs_buf *out) {
+	struct gs_expo_dialect dialect = {.format = GS_FORMAT_TEXT_1, .escaping = escaping};
+	struct said text = read_all(b, dialect, out);
+	dialect.format = GS_FORMAT_OPENMETRICS;
+	struct said strict = read_all(b, dialect, out);
+	demand(strict.samples == text.samples, "OpenMetrics has more or less samples than text");
+	demand(strict.sum == text.sum, "OpenMetrics has other samples than text");
+	dialect.format = GS_FORMAT_PROTOBUF;
+	struct said binary = read_all(b, dialect, out);
+	demand(binary.samples == text.samples, "protobuf has more or less samples than text");
+	demand(binary.sum == text.sum, "protobuf has other samples than text");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -137,9 +227,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	size_t stale, expired;
 	b.store = gs_store_new(&options);
 	b.parser = gs_expo_parser_new();
+	b.seen = gs_expo_seen_new();
 	b.batch = gs_batch_new();
 	gs_buf_init(&out, SIZE_MAX);
-	demand(b.store != NULL && b.parser != NULL && b.batch != NULL, "memory");
+	demand(b.store != NULL && b.parser != NULL && b.seen != NULL && b.batch != NULL, "memory");
 	struct gs_str rest = gs_str_make((const char *)data, size), message;
 	for (bool more = true; more;) {
 		more = gs_str_cut(rest, '\xff', &message, &rest);
@@ -150,10 +241,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		gs_store_check(b.store);
 		serve(&b, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT_1, .escaping = GS_ESCAPE_NONE}, &out);
 		serve(&b, (struct gs_expo_dialect){.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES}, &out);
+		compare(&b, GS_ESCAPE_NONE, &out);
+		compare(&b, GS_ESCAPE_VALUES, &out);
 	}
 	gs_buf_free(&out);
 	gs_batch_free(b.batch);
 	gs_expo_parser_free(b.parser);
+	gs_expo_seen_free(b.seen);
 	gs_store_free(b.store);
 	return 0;
 }
