@@ -466,9 +466,13 @@ static void renew(struct gs_store *store, struct series *series, uint32_t owner,
 	series->renewed_ms = time_ms;
 }
 
-static void commit_timestamp(struct gs_store *store, struct series *series, const struct batch_point *point) {
+/* A value that both made is as new as the newer of the two. */
+static void commit_timestamp(struct gs_store *store, const struct change *change) {
+	struct series *series = change->series;
+	const struct batch_point *point = change->point;
 	struct extra *extra = gs_extra_of(store, series);
-	if (extra == NULL)
+	if (extra == NULL || (combines(change->mode) && !change->fresh && extra->has_timestamp &&
+				 (!point->has_timestamp || point->timestamp_ms < extra->timestamp_ms)))
 		return;
 	extra->has_timestamp = point->has_timestamp;
 	extra->timestamp_ms = point->timestamp_ms;
@@ -498,7 +502,7 @@ static void commit_change(
 		result->owner_conflicts++;
 	renew(store, series, owner, time_ms);
 	series->has_value = true;
-	commit_timestamp(store, series, point);
+	commit_timestamp(store, change);
 	result->samples += point->samples;
 	result->series_new += change->created;
 }

@@ -318,11 +318,15 @@ static bool put_pebble(const struct m_apply *apply, const struct m_step *step, c
 	return true;
 }
 
+static bool m_combines(const struct m_mode *mode) {
+	return mode->kind == M_AGGREGATE || mode->kind == M_MIN || mode->kind == M_MAX;
+}
+
 /* False: older than what is stored. */
 static bool put_plain(const struct m_step *step, const struct m_mode *mode, bool fresh) {
 	struct m_series *series = step->series;
 	const struct m_point *point = step->point;
-	bool combines = mode->kind == M_AGGREGATE || mode->kind == M_MIN || mode->kind == M_MAX;
+	bool combines = m_combines(mode);
 	bool starts = fresh || series->pebble != NULL;
 	if (!combines && !fresh && series->pebble == NULL && point->has_time && series->has_time &&
 	    point->time_ms < series->time_ms)
@@ -346,6 +350,9 @@ static void apply_step(const struct m_apply *apply, const struct m_step *step) {
 	    series->created || series->owner != apply->owner || m_kind_of(series->type) != m_kind_of(step->type);
 	struct m_mode mode = mode_of(apply, step, fresh);
 	bool pebble = mode.kind == M_PEBBLE;
+	/* A value that both made is as new as the newer of the two. */
+	bool keeps_time = m_combines(&mode) && !fresh && series->pebble == NULL && series->has_time &&
+			  (!point->has_time || point->time_ms < series->time_ms);
 	bool applied = pebble ? put_pebble(apply, step, &mode, fresh) : put_plain(step, &mode, fresh);
 	series->renewed = true;
 	series->renewed_ms = apply->now_ms;
@@ -360,6 +367,8 @@ static void apply_step(const struct m_apply *apply, const struct m_step *step) {
 	result->series_new += series->created;
 	result->samples += point->samples;
 	series->owner = apply->owner;
+	if (keeps_time)
+		return;
 	series->has_time = point->has_time;
 	series->time_ms = point->time_ms;
 }

@@ -449,8 +449,27 @@ static void test_missing_parts(void **state) {
 	}
 }
 
+/* What was added to with an older time, or without one, is as new as it was: a replace from between does not pass. */
+static void test_time_of_what_both_made(void **state) {
+	(void)state;
+	static const char *const between[] = {"c{clearmode=\"aggregate\"} 1 1000\n", "c{clearmode=\"min\"} 9 1000\n",
+	    "c{clearmode=\"max\"} 1 1000\n", "c{clearmode=\"aggregate\"} 0\n"};
+	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++) {
+		struct bench b;
+		bench_open(&b, &(struct gs_store_options){0});
+		assert_pushed(&b, "c{clearmode=\"replace\"} 5 5000\n");
+		assert_pushed(&b, between[i]);
+		assert_pushed(&b, "c{clearmode=\"replace\"} 7 4000\n");
+		assert_int_equal(b.result.dropped_stale, 1);
+		assert_pushed(&b, "c{clearmode=\"replace\"} 8 6000\n");
+		assert_exposition(&b, "# TYPE c untyped\nc 8\n");
+		bench_close(&b);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_time_of_what_both_made),
 	    cmocka_unit_test(test_every_cell),
 	    cmocka_unit_test(test_every_transition),
 	    cmocka_unit_test(test_there_and_back),
