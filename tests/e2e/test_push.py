@@ -206,18 +206,24 @@ ESCAPED_BODY = "# TYPE U__http_2e_requests counter\nU__http_2e_requests{U__http_
 
 def test_names_in_quotes_are_served_to_who_reads_them(gateway):
     gateway.push_ok(UTF8_BODY)
-    answer = gateway.get("/metrics?name[]=http.requests",
-                         headers={"Accept": PROMETHEUS_3 % ("allow-utf-8", "allow-utf-8")})
-    assert answer.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
-    assert answer.body.decode() == UTF8_BODY
+    for accept, kind, body in (
+            ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=1.0.0", UTF8_BODY),
+            # A counter whose name does not end in _total is none to OpenMetrics.
+            (PROMETHEUS_3 % ("allow-utf-8", "allow-utf-8"), "application/openmetrics-text; version=1.0.0",
+             UTF8_BODY.replace("counter", "unknown") + "# EOF\n")):
+        answer = gateway.get("/metrics?name[]=http.requests", headers={"Accept": accept})
+        assert answer.headers["Content-Type"] == kind + "; charset=utf-8; escaping=allow-utf-8"
+        assert answer.body.decode() == body
 
 
 @pytest.mark.parametrize("accept", ["*/*", PROMETHEUS_3 % ("underscores", "underscores"), "text/plain;escaping=dots"])
 def test_names_in_quotes_are_escaped_for_all_others(gateway, accept):
     gateway.push_ok(UTF8_BODY)
     answer = gateway.get("/metrics?name[]=http.requests", headers={"Accept": accept})
-    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8; escaping=values"
-    assert answer.body.decode() == ESCAPED_BODY
+    strict = accept.startswith("application/openmetrics-text")
+    assert answer.headers["Content-Type"] == "%s; charset=utf-8; escaping=values" % (
+        "application/openmetrics-text; version=1.0.0" if strict else "text/plain; version=0.0.4")
+    assert answer.body.decode() == (ESCAPED_BODY.replace("counter", "unknown") + "# EOF\n" if strict else ESCAPED_BODY)
 
 
 def test_families_are_asked_for_by_any_of_their_names_and_served_once(gateway):
