@@ -22,6 +22,8 @@ static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *e
 	    .store =
 		{
 		    .max_series = (size_t)config->receiver.limits.series,
+		    .max_series_per_group = (size_t)config->receiver.limits.series_per_group,
+		    .max_series_per_family = (size_t)config->receiver.limits.series_per_family,
 		    .max_groups = (size_t)config->receiver.limits.groups,
 		    .expiration_ms = config->receiver.expiration,
 		    .max_age_ms = config->max_age,
@@ -30,6 +32,9 @@ static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *e
 	    .topic = config->receiver_stream.topic,
 	    .push_samples = (size_t)config->receiver.limits.push_samples,
 	    .pushes_in_flight = (size_t)config->receiver.limits.pushes_in_flight,
+	    .max_labels = (size_t)config->receiver.limits.labels_per_series,
+	    .max_name = (size_t)config->receiver.limits.name_length,
+	    .max_value = (size_t)config->receiver.limits.value_length,
 	};
 	return gs_ingest_new(&options, &receiver->ingest, err);
 }
@@ -51,6 +56,7 @@ static enum gs_status start(struct receiver *receiver, struct gs_error *err) {
 	    .routes = receiver_routes,
 	    .ctx = receiver,
 	    .body_limit = (size_t)receiver->config->receiver.limits.push_body,
+	    .body_limit_key = "receiver.limits.push_body",
 	    .threads = HTTP_THREADS,
 	};
 	enum gs_status status = start_ingest(receiver, err);

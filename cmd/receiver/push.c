@@ -47,8 +47,6 @@ static void answer(struct gs_web_request *request, unsigned code, const char *te
 	char label[8];
 	snprintf(label, sizeof(label), "%u", code);
 	gs_metric_add_l(GS_M_PUSHES, 1, label, NULL);
-	if (code == 503)
-		gs_web_add_header(request, "Retry-After", "1");
 	gs_web_answer_text(request, code, text);
 }
 
@@ -57,12 +55,15 @@ static void answer_error(struct gs_web_request *request, unsigned code, const st
 	if (err->line != 0)
 		snprintf(text, sizeof(text), "%u:%u: %s\n", err->line, err->column, err->text);
 	else
-		snprintf(text, sizeof(text), "%s\n", err->text[0] != '\0' ? err->text : "out of memory; try again");
+		snprintf(text, sizeof(text), "%s\n",
+		    err->text[0] != '\0' ? err->text
+		    : code == 429        ? "too many pushes are in flight; try again (receiver.limits.pushes_in_flight)"
+					 : "out of memory; try again");
 	answer(request, code, text);
 }
 
-/* ${full} is the code for GS_ELIMIT: of the request itself, or of the store. */
-static unsigned code_of(enum gs_status status, unsigned full) {
+/* What is too large itself is 413 (before it is queued), what finds no room 429. */
+static unsigned code_of(enum gs_status status, bool queued) {
 	switch (status) {
 	case GS_OK:
 		return 200;
@@ -71,16 +72,25 @@ static unsigned code_of(enum gs_status status, unsigned full) {
 	case GS_EUNSUPPORTED:
 		return 400;
 	case GS_ELIMIT:
-		return full;
+		return queued ? 429 : 413;
+	case GS_EAGAIN: /* too many in flight; or the log takes none */
+		return queued ? 503 : 429;
 	case GS_ENOMEM:
 	case GS_ENOTFOUND:
 	case GS_EIO:
-	case GS_EAGAIN:
 	case GS_ESTALE:
 	case GS_ECLOSED:
 		break;
 	}
 	return 503;
+}
+
+static void answer_status(
+    struct gs_web_request *request, enum gs_status status, bool queued, const struct gs_error *err) {
+	unsigned code = code_of(status, queued);
+	if (code == 503 || status == GS_EAGAIN)
+		gs_web_add_header(request, "Retry-After", "1");
+	answer_error(request, code, err);
 }
 
 /* Pushing */
@@ -93,7 +103,7 @@ static void on_done(void *ctx, enum gs_status status, const struct gs_error *err
 	if (status == GS_OK)
 		answer(request, success, "");
 	else
-		answer_error(request, code_of(status, 429), err);
+		answer_status(request, status, true, err);
 }
 
 /* Decode the segments of "/job/x/instance/y" into the arena. */
@@ -127,11 +137,20 @@ static enum gs_status split_path(
 	return status;
 }
 
+/* The limits of paths are fixed. */
+static enum gs_status count_limit(enum gs_status status) {
+	if (status == GS_ELIMIT)
+		gs_metric_add_l(GS_M_LIMITED, 1, "other", NULL);
+	return status;
+}
+
 static enum gs_status read_path(struct pending *pending, struct gs_error *err) {
 	struct gs_str segments[SEGMENTS_MAX];
 	size_t n = 0;
 	enum gs_status status = split_path(gs_web_rest(pending->request), pending->arena, segments, &n, err);
-	return status == GS_OK ? gs_path_parse(segments, n, pending->arena, &pending->path, err) : status;
+	if (status == GS_OK)
+		status = gs_path_parse(segments, n, pending->arena, &pending->path, err);
+	return count_limit(status);
 }
 
 /* ?ttl= of a push. */
@@ -142,7 +161,7 @@ static enum gs_status read_ttl(const struct gs_web_request *request, int64_t *re
 
 static void refuse(
     struct gs_web_request *request, struct pending *pending, enum gs_status status, const struct gs_error *err) {
-	answer_error(request, code_of(status, 413), err);
+	answer_status(request, status, false, err);
 	pending_free(pending);
 }
 
@@ -248,7 +267,9 @@ static enum gs_status read_gateway_path(struct pending *pending, struct gs_error
 	if (status == GS_OK && path.n != decoded.n)
 		status = GS_ENOMEM;
 	gs_buf_free(&decoded);
-	return status == GS_OK ? gs_path_parse_gateway(path, pending->arena, &pending->path, err) : status;
+	if (status == GS_OK)
+		status = gs_path_parse_gateway(path, pending->arena, &pending->path, err);
+	return count_limit(status);
 }
 
 /* Everything but a protobuf is text, whatever its Content-Type says. */
@@ -262,7 +283,10 @@ static struct gs_expo_options gateway_format(const struct gs_web_request *reques
 
 static void refuse_gateway(
     struct gs_web_request *request, struct pending *pending, enum gs_status status, const struct gs_error *err) {
-	answer_error(request, status == GS_ENOTFOUND ? 404 : code_of(status, 413), err);
+	if (status == GS_ENOTFOUND)
+		answer_error(request, 404, err);
+	else
+		answer_status(request, status, false, err);
 	pending_free(pending);
 }
 

@@ -19,6 +19,7 @@ enum gs_status gs_error_set(
 		return status;
 	err->line = line;
 	err->column = column;
+	err->limit = NULL;
 	va_list ap;
 	va_start(ap, fmt);
 	int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
@@ -30,4 +31,10 @@ enum gs_status gs_error_set(
 			*c = '?';
 	}
 	return status;
+}
+
+enum gs_status gs_error_limit(struct gs_error *err, const char *limit) {
+	if (err != NULL)
+		err->limit = limit;
+	return GS_ELIMIT;
 }

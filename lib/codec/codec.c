@@ -38,6 +38,8 @@ struct gs_codec {
  * writes into the spare is too long. */
 struct sink {
 	struct gs_buf *out;
+	char *scratch; /* STEP bytes: nothing is kept, it will be too long anyway; NULL: all is */
+	size_t left; /* with scratch: how much more is not too long */
 	char spare;
 	char *p;
 	size_t n;
@@ -46,6 +48,11 @@ struct sink {
 static enum gs_status sink_room(struct sink *sink, size_t want) {
 	struct gs_buf *out = sink->out;
 	size_t left = out->max - out->n;
+	if (sink->scratch != NULL) {
+		sink->p = sink->scratch;
+		sink->n = STEP;
+		return GS_OK;
+	}
 	if (left == 0) {
 		sink->p = &sink->spare;
 		sink->n = 1;
@@ -57,6 +64,12 @@ static enum gs_status sink_room(struct sink *sink, size_t want) {
 }
 
 static enum gs_status sink_wrote(struct sink *sink, size_t n) {
+	if (sink->scratch != NULL) {
+		if (n > sink->left)
+			return GS_ELIMIT;
+		sink->left -= n;
+		return GS_OK;
+	}
 	if (sink->p == &sink->spare)
 		return n == 0 ? GS_OK : GS_ELIMIT;
 	sink->out->n += n;
@@ -158,8 +171,17 @@ static enum gs_status inflate_ready(struct gs_codec *codec) {
 	return zlib_status(rc);
 }
 
+/* Whether the text ends with a length above ${room}: it is then too long, or damaged, but surely not for ${room}. */
+static bool gzip_claims_more(struct gs_str in, size_t room) {
+	const unsigned char *p = (const unsigned char *)in.p + in.n;
+	return in.n >= 4 && (p[-4] | (uint32_t)p[-3] << 8 | (uint32_t)p[-2] << 16 | (uint32_t)p[-1] << 24) > room;
+}
+
 static enum gs_status gzip_decompress(struct gs_codec *codec, struct gs_str in, struct gs_buf *out) {
-	struct sink sink = {.out = out};
+	char scratch[STEP];
+	struct sink sink = {.out = out, .left = out->max - out->n};
+	if (gzip_claims_more(in, sink.left))
+		sink.scratch = scratch;
 	z_stream *z = &codec->inflate;
 	size_t want = in.n < STEP ? STEP : in.n;
 	enum gs_status status = inflate_ready(codec);
@@ -261,7 +283,15 @@ static enum gs_status zstd_decompress_ready(struct gs_codec *codec) {
 	return zstd_status(ZSTD_DCtx_setParameter(codec->zstd_d, ZSTD_d_windowLogMax, GS_LIMIT_ZSTD_WINDOW_LOG));
 }
 
+/* Whether the first frame says of itself that it is longer than ${room}. */
+static bool zstd_claims_more(struct gs_str in, size_t room) {
+	unsigned long long claim = ZSTD_getFrameContentSize(in.p, in.n);
+	return claim != ZSTD_CONTENTSIZE_UNKNOWN && claim != ZSTD_CONTENTSIZE_ERROR && claim > room;
+}
+
 static enum gs_status zstd_decompress(struct gs_codec *codec, struct gs_str in, struct gs_buf *out) {
+	if (zstd_claims_more(in, out->max - out->n))
+		return GS_ELIMIT;
 	struct sink sink = {.out = out};
 	size_t want = zstd_hint(in);
 	ZSTD_inBuffer src = {.src = in.p, .size = in.n};

@@ -34,8 +34,9 @@ static enum gs_status read_name(
 	if (name.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, at, "expected a metric name after %s", keyword);
 	if (name.n > GS_LIMIT_NAME)
-		return gs_expo_fail(parser, GS_ELIMIT, start, "the metric name after %s is longer than %d bytes",
-		    keyword, GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, start, "the metric name after %s is longer than %d bytes", keyword,
+			GS_LIMIT_NAME));
 	*p = at;
 	*ret_name = name;
 	return GS_OK;
@@ -125,8 +126,9 @@ static enum gs_status read_plain_unit(struct gs_expo_parser *parser, const char 
 	    (fault == GS_EXPO_FINE && !fits))
 		return GS_OK;
 	if (fault == GS_EXPO_LONG)
-		return gs_expo_fail(
-		    parser, GS_ELIMIT, start, "the metric name after UNIT is longer than %d bytes", GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(
+			parser, GS_ELIMIT, start, "the metric name after UNIT is longer than %d bytes", GS_LIMIT_NAME));
 	return set_unit(parser, gs_expo_between(unit, unit_end), event);
 }
 

@@ -50,10 +50,12 @@ enum gs_status gs_expo_quoted_name(struct gs_expo_parser *parser, const char **p
 	case GS_EXPO_EMPTY:
 		return gs_expo_fail(parser, GS_EINVAL, *p, "the name is empty");
 	case GS_EXPO_LONG:
-		return gs_expo_fail(parser, GS_ELIMIT, *p, "the name is longer than %d bytes", GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, *p, "the name is longer than %d bytes", GS_LIMIT_NAME));
 	case GS_EXPO_NO_ROOM:
-		return gs_expo_fail(parser, GS_ELIMIT, *p,
-		    "the names and values with escapes are together longer than %d bytes", GS_LIMIT_LABEL_VALUE);
+		return gs_expo_limit(parser, "value_length",
+		    gs_expo_fail(parser, GS_ELIMIT, *p,
+			"the names and values with escapes are together longer than %d bytes", GS_LIMIT_LABEL_VALUE));
 	case GS_EXPO_FINE:
 		break;
 	}
@@ -68,9 +70,10 @@ static enum gs_status read_hard_value(
 		return gs_expo_fail(
 		    parser, GS_EINVAL, quote, "the value of label %s is not UTF-8", gs_expo_quote(label->name).text);
 	if (escapes && gs_expo_unescape(parser, value, true, &value) != GS_OK)
-		return gs_expo_fail(parser, GS_ELIMIT, quote,
-		    "the values with escapes up to label %s are together longer than %d bytes",
-		    gs_expo_quote(label->name).text, GS_LIMIT_LABEL_VALUE);
+		return gs_expo_limit(parser, "value_length",
+		    gs_expo_fail(parser, GS_ELIMIT, quote,
+			"the values with escapes up to label %s are together longer than %d bytes",
+			gs_expo_quote(label->name).text, GS_LIMIT_LABEL_VALUE));
 	label->value = value;
 	return GS_OK;
 }
@@ -90,8 +93,9 @@ static inline enum gs_status read_value(struct gs_expo_parser *parser, struct gs
 			return status;
 	}
 	if (label->value.n > GS_LIMIT_LABEL_VALUE)
-		return gs_expo_fail(parser, GS_ELIMIT, *p, "the value of label %s is longer than %d bytes",
-		    gs_expo_quote(label->name).text, GS_LIMIT_LABEL_VALUE);
+		return gs_expo_limit(parser, "value_length",
+		    gs_expo_fail(parser, GS_ELIMIT, *p, "the value of label %s is longer than %d bytes",
+			gs_expo_quote(label->name).text, GS_LIMIT_LABEL_VALUE));
 	*p = at + 1;
 	return GS_OK;
 }
@@ -113,11 +117,13 @@ static enum gs_status check_label_name(
 			return gs_expo_fail(parser, GS_EINVAL, p, "duplicate label name %s", gs_expo_quote(name).text);
 	}
 	if (name.n > GS_LIMIT_NAME)
-		return gs_expo_fail(parser, GS_ELIMIT, p, "the label name %s is longer than %d bytes",
-		    gs_expo_quote(name).text, GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, p, "the label name %s is longer than %d bytes",
+			gs_expo_quote(name).text, GS_LIMIT_NAME));
 	if (set->n == GS_LIMIT_LABELS)
-		return gs_expo_fail(parser, GS_ELIMIT, p, "%s %s has more than %d labels", set->of,
-		    gs_expo_quote(set->metric).text, GS_LIMIT_LABELS);
+		return gs_expo_limit(parser, "labels_per_series",
+		    gs_expo_fail(parser, GS_ELIMIT, p, "%s %s has more than %d labels", set->of,
+			gs_expo_quote(set->metric).text, GS_LIMIT_LABELS));
 	if (name.p[0] == '_' && gs_str_eq(name, GS_STR("__name__")))
 		return gs_expo_fail(parser, GS_EINVAL, p, "label name \"__name__\" is reserved");
 	return GS_OK;

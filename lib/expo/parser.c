@@ -128,6 +128,11 @@ enum gs_status gs_expo_fail(
 	return gs_error_set(&parser->error, status, parser->line, column, "%s", text);
 }
 
+enum gs_status gs_expo_limit(struct gs_expo_parser *parser, const char *limit, enum gs_status status) {
+	gs_error_limit(&parser->error, limit);
+	return status;
+}
+
 /* The byte that the escape \c stands for, or 0 if it is none. */
 static char escaped(char c, bool quote) {
 	if (c == 'n')

@@ -59,6 +59,10 @@ struct gs_expo_quoted gs_expo_quote(struct gs_str s);
 enum gs_status gs_expo_fail(struct gs_expo_parser *parser, enum gs_status status, const char *at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5), cold));
 
+/** gs_expo_limit(parser, limit, status): Say of which limit the failure is; returns ${status}. See gs_error_limit. */
+enum gs_status gs_expo_limit(struct gs_expo_parser *parser, const char *limit, enum gs_status status)
+    __attribute__((cold));
+
 /** gs_expo_unescape(parser, s, quote, ret): Resolve \\ and \n (and \" if ${quote}) of ${s} into the scratch memory; all else stays
  * as it is. GS_ELIMIT when the scratch memory is full. */
 GS_MUST_USE enum gs_status gs_expo_unescape(

@@ -190,8 +190,9 @@ static enum gs_status check_family(struct gs_expo_parser *parser, struct gs_str 
 	if (name.n == 0)
 		return gs_expo_fail(parser, GS_EINVAL, name.p, "the family has no name");
 	if (name.n > GS_LIMIT_NAME)
-		return gs_expo_fail(parser, GS_ELIMIT, name.p, "the metric name %s is longer than %d bytes",
-		    gs_expo_quote(name).text, GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, name.p, "the metric name %s is longer than %d bytes",
+			gs_expo_quote(name).text, GS_LIMIT_NAME));
 	if (!gs_str_is_utf8(name))
 		return gs_expo_fail(
 		    parser, GS_EINVAL, name.p, "the metric name %s is not UTF-8", gs_expo_quote(name).text);

@@ -106,8 +106,9 @@ static enum gs_status check_label_name(
 		return gs_expo_fail(parser, GS_EINVAL, here(parser), "a label of %s %s has no name", owner->of,
 		    gs_expo_quote(family_of(parser)).text);
 	if (name.n > GS_LIMIT_NAME)
-		return gs_expo_fail(parser, GS_ELIMIT, here(parser), "the label name %s is longer than %d bytes",
-		    gs_expo_quote(name).text, GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, here(parser), "the label name %s is longer than %d bytes",
+			gs_expo_quote(name).text, GS_LIMIT_NAME));
 	if (!gs_str_is_utf8(name))
 		return gs_expo_fail(
 		    parser, GS_EINVAL, here(parser), "the label name %s is not UTF-8", gs_expo_quote(name).text);
@@ -125,17 +126,19 @@ static enum gs_status check_label_name(
 static enum gs_status check_labels(
     struct gs_expo_parser *parser, const struct owner *owner, Gs__Expo__LabelPair *const *pairs, size_t n) {
 	if (n + (owner->reserved.n != 0) > GS_LIMIT_LABELS)
-		return gs_expo_fail(parser, GS_ELIMIT, here(parser), "%s %s has more than %d labels", owner->of,
-		    gs_expo_quote(family_of(parser)).text, GS_LIMIT_LABELS);
+		return gs_expo_limit(parser, "labels_per_series",
+		    gs_expo_fail(parser, GS_ELIMIT, here(parser), "%s %s has more than %d labels", owner->of,
+			gs_expo_quote(family_of(parser)).text, GS_LIMIT_LABELS));
 	for (size_t i = 0; i < n; i++) {
 		struct gs_str value = str_of(pairs[i]->value);
 		enum gs_status status = check_label_name(parser, owner, pairs, i);
 		if (status != GS_OK)
 			return status;
 		if (value.n > GS_LIMIT_LABEL_VALUE)
-			return gs_expo_fail(parser, GS_ELIMIT, here(parser),
-			    "the value of label %s is longer than %d bytes", gs_expo_quote(str_of(pairs[i]->name)).text,
-			    GS_LIMIT_LABEL_VALUE);
+			return gs_expo_limit(parser, "value_length",
+			    gs_expo_fail(parser, GS_ELIMIT, here(parser),
+				"the value of label %s is longer than %d bytes",
+				gs_expo_quote(str_of(pairs[i]->name)).text, GS_LIMIT_LABEL_VALUE));
 		if (!gs_str_is_utf8(value))
 			return gs_expo_fail(parser, GS_EINVAL, here(parser), "the value of label %s is not UTF-8",
 			    gs_expo_quote(str_of(pairs[i]->name)).text);
@@ -428,9 +431,9 @@ static enum gs_status set_name(struct gs_expo_parser *parser, struct gs_expo_eve
 	if (pb->type == GS_TYPE_COUNTER && gs_str_ends(stem, GS_STR("_total")))
 		stem.n -= GS_STR("_total").n;
 	if (stem.n + suffix.n > sizeof(pb->sample_name))
-		return gs_expo_fail(parser, GS_ELIMIT, here(parser),
-		    "the metric name %s and %s are longer than %d bytes", gs_expo_quote(stem).text, suffix.p,
-		    GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, here(parser), "the metric name %s and %s are longer than %d bytes",
+			gs_expo_quote(stem).text, suffix.p, GS_LIMIT_NAME));
 	memcpy(pb->sample_name, stem.p, stem.n);
 	memcpy(pb->sample_name + stem.n, suffix.p, suffix.n);
 	event->name = gs_str_make(pb->sample_name, stem.n + suffix.n);

@@ -84,8 +84,9 @@ static enum gs_status read_metric_name(struct gs_expo_parser *parser, const char
 		return gs_expo_fail(parser, GS_EINVAL, at, "unexpected %s after metric name %s",
 		    gs_expo_quote(gs_str_make(at, 1)).text, gs_expo_quote(name).text);
 	if (name.n > GS_LIMIT_NAME)
-		return gs_expo_fail(parser, GS_ELIMIT, start, "the metric name %s is longer than %d bytes",
-		    gs_expo_quote(name).text, GS_LIMIT_NAME);
+		return gs_expo_limit(parser, "name_length",
+		    gs_expo_fail(parser, GS_ELIMIT, start, "the metric name %s is longer than %d bytes",
+			gs_expo_quote(name).text, GS_LIMIT_NAME));
 	*p = at;
 	*ret_name = name;
 	return GS_OK;

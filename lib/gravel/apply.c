@@ -235,6 +235,8 @@ struct run {
 	struct gs_str target; /* the last one that was looked for */
 	uint32_t number; /* its text; 0: there is none */
 	enum gs_expo_type type;
+	bool searched; /* names_quantiles is known */
+	bool names_quantiles;
 };
 
 static uint32_t find_target(const struct gs_store *store, struct run *run, const struct batch_point *point) {
@@ -261,6 +263,26 @@ static struct series *find_series(struct gs_store *store, struct run *run, const
 	return series;
 }
 
+/* A series for the point, if the limits allow one more. */
+static enum gs_status add_series(
+    struct gs_store *store, struct run *run, struct change *change, uint32_t owner, struct gs_error *err) {
+	const struct batch_point *point = change->point;
+	enum gs_status status = gs_limit_add(store, owner, run->family, find_target(store, run, point), point, err);
+	if (status == GS_OK)
+		status = gs_series_add(store, point, run->type, owner, &change->series);
+	if (status != GS_OK)
+		return status;
+	change->created = true;
+	run->family = gs_family_of(store, change->series);
+	return GS_OK;
+}
+
+/* Nobody takes a series of a group of the Pushgateway's dialect over, nor does that from others. */
+static bool is_anothers(const struct gs_store *store, const struct series *series, uint32_t owner) {
+	return series->owner != owner &&
+	       (kind_of(store, owner) == OWNER_GATEWAY || kind_of(store, series->owner) == OWNER_GATEWAY);
+}
+
 static enum gs_status prepare_point(struct gs_store *store, struct run *run, const struct batch_point *point,
     uint32_t owner, int64_t time_ms, struct gs_error *err) {
 	struct change *change = new_change(store);
@@ -268,20 +290,19 @@ static enum gs_status prepare_point(struct gs_store *store, struct run *run, con
 		return GS_ENOMEM;
 	change->point = point;
 	change->series = find_series(store, run, point);
-	if (change->series == NULL) {
-		enum gs_status status = gs_series_add(store, point, run->type, owner, &change->series);
-		if (status != GS_OK) {
-			store->nchanges--;
-			return status;
-		}
-		change->created = true;
-		run->family = gs_family_of(store, change->series);
-	} else if (change->series->owner != owner &&
-		   (kind_of(store, owner) == OWNER_GATEWAY || kind_of(store, change->series->owner) == OWNER_GATEWAY)) {
-		store->nchanges--;
-		return gs_error_set(err, GS_ECONFLICT, point->line, 1,
+	enum gs_status status = GS_OK;
+	if (change->series != NULL && is_anothers(store, change->series, owner))
+		status = gs_error_set(is_strict(store, owner) ? err : NULL, GS_ECONFLICT, point->line, 1,
 		    "a series of \"%.*s\" with the same labels is in another group", GS_FMT(point->family->name));
+	else
+		status = gs_limit_bring(store, owner, point, err);
+	if (status == GS_OK && change->series == NULL)
+		status = add_series(store, run, change, owner, err);
+	if (status != GS_OK) {
+		store->nchanges--;
+		return status;
 	}
+	change->series->round = store->round;
 	return prepare_value(store, change, owner, time_ms, run->type);
 }
 
@@ -290,21 +311,29 @@ static bool is_empty(const struct batch_point *point) {
 	return point->samples == 0;
 }
 
-/* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
- * of that name are written alike. */
-static bool quantile_clash(const struct gs_store *store, const struct family *family, const struct batch_point *point,
-    enum gs_expo_type type) {
-	enum gs_expo_type stored;
-	if (family == NULL || (gs_family_type(family, &stored) && stored == type))
-		return false;
-	if (type != GS_TYPE_SUMMARY)
-		return family->types[GS_TYPE_SUMMARY] != 0 && point->names_quantile;
+/* Whether a series of the family that is no summary has a label quantile. */
+static bool names_quantiles(const struct gs_store *store, const struct family *family) {
 	for (uint32_t i = 0; i < family->n; i++) {
 		const struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
 		if (series != NULL && series->type != GS_TYPE_SUMMARY && gs_series_names_quantile(store, series))
 			return true;
 	}
 	return false;
+}
+
+/* In a family of several types: whether the point could double a series, because a quantile of a summary and an ordinary series with a label
+ * of that name are written alike. */
+static bool quantile_clash(const struct gs_store *store, struct run *run, const struct batch_point *point) {
+	enum gs_expo_type stored;
+	if (run->family == NULL || (gs_family_type(run->family, &stored) && stored == run->type))
+		return false;
+	if (run->type != GS_TYPE_SUMMARY)
+		return run->family->types[GS_TYPE_SUMMARY] != 0 && point->names_quantile;
+	/* The points of the run are summaries, so they do not change it. */
+	if (!run->searched)
+		run->names_quantiles = names_quantiles(store, run->family);
+	run->searched = true;
+	return run->names_quantiles;
 }
 
 /* Most scrapes bring what the one before brought. */
@@ -332,19 +361,16 @@ static enum gs_status prepare_family(struct gs_store *store, const struct batch_
 	for (const struct batch_point *point = family->first; point != NULL && status == GS_OK; point = point->next) {
 		if (is_empty(point))
 			continue;
-		if (!strict && quantile_clash(store, run.family, point, run.type))
+		if (!strict && quantile_clash(store, &run, point))
 			result->dropped_conflict += point->samples;
 		else
-			status = prepare_point(store, &run, point, owner, time_ms, strict ? err : NULL);
+			status = prepare_point(store, &run, point, owner, time_ms, err);
 		if (status == GS_ECONFLICT && !strict) {
 			result->dropped_conflict += point->samples;
 			status = GS_OK;
 		}
 	}
 	*ret_family = run.family;
-	if (status == GS_ELIMIT)
-		return gs_error_set(
-		    err, status, family->first->line, 1, "the store is full: it holds %zu series", store->nseries);
 	return status;
 }
 
@@ -365,6 +391,7 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
 	store->nchanges = 0;
 	store->round++;
 	store->expected = is_push(store, owner) ? 0 : gs_owner_at(store, owner)->first;
+	gs_limit_begin(store, batch, owner);
 	if (reserve_families(store, batch->norder) != GS_OK)
 		return GS_ENOMEM;
 	for (size_t i = 0; i < batch->norder; i++) {
@@ -381,7 +408,7 @@ enum gs_status gs_apply_prepare(struct gs_store *store, const struct gs_batch *b
 		if (status != GS_OK)
 			return status;
 	}
-	return GS_OK;
+	return gs_limit_end(store, batch, owner, err);
 }
 
 void gs_apply_abort(struct gs_store *store) {
@@ -484,7 +511,6 @@ static void commit_change(
 	struct series *series = change->series;
 	const struct batch_point *point = change->point;
 	bool same_owner = gs_owner_same(store, series->owner, owner);
-	series->round = store->round;
 	if (change->skip && change->pebble == NULL) {
 		*(change->mode == GS_MODE_PEBBLE ? &result->dropped_late : &result->dropped_stale) += point->samples;
 		if (same_owner)
@@ -525,30 +551,41 @@ static void commit_type(
 /* What clearmode family replaces: what was pushed of that family and not by this push. */
 struct scope {
 	const struct family *family;
-	struct gs_store_result *result;
+	bool (*which)(struct gs_store *store, const struct series *series, void *ctx);
+	void *ctx;
 };
 
 static bool is_replaced(struct gs_store *store, const struct series *series, void *ctx) {
-	struct scope *scope = ctx;
-	return series->family == scope->family->number && series->round != store->round;
+	const struct scope *scope = ctx;
+	return series->family == scope->family->number && series->round != store->round &&
+	       (scope->which == NULL || scope->which(store, series, scope->ctx));
 }
 
-/* DESIGN 3.1: the pushed family replaces the stored series that carry the same path labels. Scraped series belong to their
- * groups and stay. The pushed ones keep the family alive. */
-static void commit_family_mode(struct gs_store *store, struct family *family, struct gs_store_result *result) {
-	struct scope scope = {.family = family, .result = result};
-	if (family->n > store->ntargets) {
-		result->series_gone += gs_pushed_remove(store, &store->scope, is_replaced, &scope);
-		return;
+/* Whether the targets that can have the labels have fewer series than the family. */
+static bool is_shorter_by_target(const struct gs_store *store, const struct family *family) {
+	size_t n = store->ntargets;
+	for (size_t i = 0; i < store->ntargets && n < family->n; i++) {
+		if (gs_wanted_target(store, &store->scope, store->targets[i]))
+			n += gs_text_at(store, store->targets[i])->count;
 	}
+	return n < family->n;
+}
+
+size_t gs_apply_visit_replaced(struct gs_store *store, struct family *family,
+    bool (*which)(struct gs_store *store, const struct series *series, void *ctx), void *ctx) {
+	struct scope scope = {.family = family, .which = which, .ctx = ctx};
+	size_t gone = 0;
+	if (is_shorter_by_target(store, family))
+		return gs_pushed_remove(store, &store->scope, is_replaced, &scope);
 	for (uint32_t i = family->n; i-- > 0;) {
 		struct series *series = family->series[i] != 0 ? gs_series_at(store, family->series[i]) : NULL;
 		if (series == NULL || series->round == store->round || !is_push(store, series->owner) ||
-		    !gs_series_has_labels(store, series, &store->scope))
+		    !gs_series_has_labels(store, series, &store->scope) || !is_replaced(store, series, &scope))
 			continue;
 		gs_series_remove(store, series);
-		result->series_gone++;
+		gone++;
 	}
+	return gone;
 }
 
 static bool is_mixed(const struct family *family) {
@@ -570,7 +607,8 @@ void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint3
 		family->round = store->round;
 		commit_type(store, family, pushed, owner);
 		if (pushed->any_family_mode && is_push(store, owner))
-			commit_family_mode(store, family, result);
+			/* Scraped series belong to their groups and stay. The pushed ones keep the family alive. */
+			result->series_gone += gs_apply_visit_replaced(store, family, NULL, NULL);
 		result->type_conflicts += is_mixed(family);
 	}
 	gs_wanted_close(&store->scope);

@@ -38,6 +38,11 @@ void gs_batch_free(struct gs_batch *batch) {
 	gs_free(batch);
 }
 
+static void set_default(size_t *limit, size_t number) {
+	if (*limit == 0)
+		*limit = number;
+}
+
 void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *options) {
 	assert(options->nlabels <= GS_BATCH_LABELS_MAX);
 	gs_map_clear(batch->families);
@@ -50,8 +55,11 @@ void gs_batch_begin(struct gs_batch *batch, const struct gs_batch_options *optio
 	batch->stats = (struct gs_batch_stats){0};
 	batch->body = (struct gs_str){0};
 	batch->options = *options;
-	if (batch->options.max_samples == 0)
-		batch->options.max_samples = GS_LIMIT_PUSH_SAMPLES;
+	set_default(&batch->options.max_samples, GS_LIMIT_PUSH_SAMPLES);
+	set_default(&batch->options.max_labels, GS_LIMIT_LABELS);
+	set_default(&batch->options.max_name, GS_LIMIT_NAME);
+	set_default(&batch->options.max_value, GS_LIMIT_LABEL_VALUE);
+	batch->tight = batch->options.max_name < GS_LIMIT_NAME || batch->options.max_value < GS_LIMIT_LABEL_VALUE;
 	for (size_t i = 0; i < options->nlabels; i++)
 		batch->labels[i] = options->labels[i];
 	batch->options.labels = batch->labels;
@@ -164,15 +172,57 @@ static enum gs_status type_created(struct gs_batch *batch, struct gs_str name) {
 	return GS_OK;
 }
 
+struct gs_str gs_batch_shortened(struct gs_str s) {
+	size_t n = s.n < 120 ? s.n : 120;
+	while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--; /* not in the middle of a character */
+	return gs_str_make(s.p, n);
+}
+
+static enum gs_status check_name(
+    const struct gs_batch *batch, const char *what, struct gs_str name, uint32_t line, struct gs_error *err) {
+	if (name.n <= batch->options.max_name)
+		return GS_OK;
+	gs_error_set(err, GS_ELIMIT, line, line != 0, "the name of %s \"%.*s\" is longer than %zu bytes", what,
+	    GS_FMT(gs_batch_shortened(name)), batch->options.max_name);
+	return gs_error_limit(err, "name_length");
+}
+
+enum gs_status gs_batch_check_lengths(
+    const struct gs_batch *batch, const struct gs_label *labels, size_t n, uint32_t line, struct gs_error *err) {
+	for (size_t i = 0; i < n; i++) {
+		if (check_name(batch, "label", labels[i].name, line, err) != GS_OK)
+			return GS_ELIMIT;
+		if (labels[i].value.n <= batch->options.max_value)
+			continue;
+		gs_error_set(err, GS_ELIMIT, line, line != 0, "the value of label \"%.*s\" is longer than %zu bytes",
+		    GS_FMT(gs_batch_shortened(labels[i].name)), batch->options.max_value);
+		return gs_error_limit(err, "value_length");
+	}
+	return GS_OK;
+}
+
+static enum gs_status check_sample(
+    const struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
+	if (batch->stats.samples >= batch->options.max_samples) {
+		gs_error_set(err, GS_ELIMIT, event->line, 1, "more than %zu samples", batch->options.max_samples);
+		return gs_error_limit(err, "push_samples");
+	}
+	if (!batch->tight)
+		return GS_OK;
+	enum gs_status status = check_name(batch, "metric", event->name, event->line, err);
+	return status == GS_OK ? gs_batch_check_lengths(batch, event->labels, event->nlabels, event->line, err)
+			       : status;
+}
+
 /* Of a group of the Pushgateway's dialect, for the store to set: as there, what a client sends in their name is not looked at. */
 static bool is_push_time(struct gs_str name) {
 	return gs_str_eq(name, GS_STR("push_time_seconds")) || gs_str_eq(name, GS_STR("push_failure_time_seconds"));
 }
 
 static enum gs_status take_sample(struct gs_batch *batch, const struct gs_expo_event *event, struct gs_error *err) {
-	if (batch->stats.samples >= batch->options.max_samples)
-		return gs_error_set(
-		    err, GS_ELIMIT, event->line, 1, "more than %zu samples", batch->options.max_samples);
+	if (check_sample(batch, event, err) != GS_OK)
+		return GS_ELIMIT;
 	batch->stats.samples++;
 	if (batch->options.gateway && is_push_time(event->name))
 		return GS_OK;

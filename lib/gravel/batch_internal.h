@@ -146,6 +146,7 @@ struct gs_batch {
 	struct gs_buf text; /* scratch of the texts of a point */
 	struct gs_str target; /* the labels of a target that the options set, as text */
 	uint32_t target_hash;
+	bool tight; /* lengths have lower limits than the parser's */
 	struct ready ready;
 	struct batch_point *last; /* of the sample before, while they are resolved; NULL: that has none */
 	struct gs_str last_target; /* of the last new point: most have the same */
@@ -156,6 +157,13 @@ struct batch_family *gs_batch_family_of(struct gs_batch *batch, struct gs_str na
 
 /** gs_batch_find_family(batch, name): Find the family, NULL if there is none. */
 struct batch_family *gs_batch_find_family(struct gs_batch *batch, struct gs_str name);
+
+/** gs_batch_shortened(s): As much of it as an answer has room for. */
+struct gs_str gs_batch_shortened(struct gs_str s);
+
+/** gs_batch_check_lengths(batch, labels, n, line, err): GS_ELIMIT if a name or value of the labels is longer than the options allow. */
+GS_MUST_USE enum gs_status gs_batch_check_lengths(
+    const struct gs_batch *batch, const struct gs_label *labels, size_t n, uint32_t line, struct gs_error *err);
 
 /** gs_ready_begin(batch): After the options are set. */
 void gs_ready_begin(struct gs_batch *batch);

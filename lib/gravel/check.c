@@ -87,15 +87,16 @@ static size_t check_targets(const struct gs_store *store) {
 	size_t n = 0;
 	for (size_t i = 0; i < store->ntargets; i++) {
 		const struct text *target = gs_text_at(store, store->targets[i]);
-		uint32_t count = 0, prev = 0;
+		uint32_t count = 0, pushed = 0, prev = 0;
 		assert(target->position == i && target->count != 0);
 		for (uint32_t s = target->first; s != 0; s = gs_series_at(store, s)->target_next) {
 			const struct series *series = gs_series_at(store, s);
 			assert(series->target == store->targets[i] && series->target_prev == prev);
 			prev = s;
 			count++;
+			pushed += gs_owner_at(store, series->owner)->kind == OWNER_PUSHED;
 		}
-		assert(count == target->count);
+		assert(count == target->count && pushed == target->pushed);
 		n += count;
 	}
 	return n;

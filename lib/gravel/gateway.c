@@ -129,9 +129,10 @@ enum gs_status gs_store_gateway(struct gs_store *store, enum gs_gateway_op op, c
 	struct group *group;
 	*ret = (struct gs_store_result){0};
 	enum gs_status status = find_group(store, key, nkey, op != GS_GATEWAY_DELETE, &group);
-	if (status == GS_ELIMIT)
-		return gs_error_set(
-		    err, status, 0, 0, "the store is full: it holds %zu groups", gs_map_count(store->gateways));
+	if (status == GS_ELIMIT) {
+		gs_error_set(err, status, 0, 0, "the store is full: it may hold %zu groups", store->options.max_groups);
+		return gs_error_limit(err, "groups");
+	}
 	if (status != GS_OK || group == NULL)
 		return status;
 	if (op == GS_GATEWAY_DELETE) {

@@ -79,9 +79,11 @@ static enum gs_status find_group(
 
 static enum gs_status replace_owned(struct gs_store *store, uint32_t owner, const struct gs_batch *batch,
     int64_t time_ms, struct gs_store_result *ret) {
-	enum gs_status status = gs_apply_prepare(store, batch, owner, time_ms, ret, NULL);
+	struct gs_error err = {0};
+	enum gs_status status = gs_apply_prepare(store, batch, owner, time_ms, ret, &err);
 	if (status != GS_OK) {
 		gs_apply_abort(store);
+		ret->limit = err.limit;
 		return status;
 	}
 	gs_apply_commit(store, batch, owner, time_ms, ret);
@@ -99,6 +101,8 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 	if (store->options.max_age_ms != 0 && info->time_ms - now_ms > store->options.max_age_ms)
 		return GS_EINVAL;
 	enum gs_status status = find_group(store, &info->key, &group, &is_new);
+	if (status == GS_ELIMIT)
+		ret->limit = "groups";
 	if (status != GS_OK)
 		return status;
 	if (info->time_ms <= group->time_ms)

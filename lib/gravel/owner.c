@@ -17,7 +17,11 @@ void gs_owner_free(struct gs_store *store, uint32_t number) {
 	gs_pool_put(&store->owners, number);
 }
 
-void gs_owner_link(struct gs_store *store, uint32_t owner, uint32_t number, struct series *series) {
+static bool is_pushed(const struct gs_store *store, uint32_t owner) {
+	return gs_owner_at(store, owner)->kind == OWNER_PUSHED;
+}
+
+static void link_in(struct gs_store *store, uint32_t owner, uint32_t number, struct series *series) {
 	struct owner *to = gs_owner_at(store, owner);
 	series->owner = owner;
 	series->owner_prev = to->last;
@@ -27,7 +31,7 @@ void gs_owner_link(struct gs_store *store, uint32_t owner, uint32_t number, stru
 	to->count++;
 }
 
-void gs_owner_unlink(struct gs_store *store, struct series *series) {
+static void unlink_from(struct gs_store *store, struct series *series) {
 	struct owner *from = gs_owner_at(store, series->owner);
 	*(series->owner_prev != 0 ? &gs_series_at(store, series->owner_prev)->owner_next : &from->first) =
 	    series->owner_next;
@@ -36,12 +40,25 @@ void gs_owner_unlink(struct gs_store *store, struct series *series) {
 	from->count--;
 }
 
+void gs_owner_link(struct gs_store *store, uint32_t owner, uint32_t number, struct series *series) {
+	link_in(store, owner, number, series);
+	gs_text_at(store, series->target)->pushed += is_pushed(store, owner);
+}
+
+void gs_owner_unlink(struct gs_store *store, struct series *series) {
+	unlink_from(store, series);
+	gs_text_at(store, series->target)->pushed -= is_pushed(store, series->owner);
+}
+
 void gs_owner_take(struct gs_store *store, uint32_t owner, struct series *series) {
 	if (series->owner == owner && series->owner_next == 0)
 		return;
 	uint32_t number = gs_series_number(store, series);
-	gs_owner_unlink(store, series);
-	gs_owner_link(store, owner, number, series);
+	int more = is_pushed(store, owner) - is_pushed(store, series->owner);
+	unlink_from(store, series);
+	link_in(store, owner, number, series);
+	if (more != 0) /* mostly its owner stays, and then its target need not be looked at */
+		gs_text_at(store, series->target)->pushed += (uint32_t)more;
 }
 
 void gs_owner_clear(struct gs_store *store, uint32_t owner) {

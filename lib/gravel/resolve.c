@@ -399,7 +399,8 @@ static struct batch_point *ready_point(struct gs_batch *batch, const struct raw_
 	*ret_status = GS_OK;
 	/* Such a label where it is not that of a part is sorted among the others: not at the end, more often than not. */
 	if (!sample->ready || (is_le && !(wanted_le && place->is_part)) ||
-	    (is_quantile && !(wanted_quantile && place->is_part)) || (place->is_part && !is_le && !is_quantile))
+	    (is_quantile && !(wanted_quantile && place->is_part)) || (place->is_part && !is_le && !is_quantile) ||
+	    sample->nlabels + batch->options.nlabels > batch->options.max_labels)
 		return NULL;
 	place->part = is_le ? le : quantile;
 	bool again = sample->joined && batch->last != NULL && batch->last->family == family;
@@ -436,6 +437,11 @@ static enum gs_status find_point(struct gs_batch *batch, const struct raw_sample
 		return gs_error_set(err, GS_EINVAL, sample->line, 1,
 		    "\"%.*s\" may not have a label \"%.*s\" besides that of its parts", GS_FMT(family->name),
 		    GS_FMT(place->reserved));
+	if (n > batch->options.max_labels && sample->line != 0) {
+		gs_error_set(err, GS_ELIMIT, sample->line, 1, "\"%.*s\" has more than %zu labels", GS_FMT(sample->name),
+		    batch->options.max_labels);
+		return gs_error_limit(err, "labels_per_series");
+	}
 	status = write_texts(batch, labels, n, &texts);
 	if (status != GS_OK)
 		return status;
@@ -574,6 +580,8 @@ static enum gs_status make_index(struct gs_batch *batch) {
 enum gs_status gs_batch_resolve(struct gs_batch *batch, struct gs_error *err) {
 	struct meaning meaning = {0};
 	enum gs_status status = make_index(batch);
+	if (status == GS_OK && batch->tight)
+		status = gs_batch_check_lengths(batch, batch->labels, batch->options.nlabels, 0, err);
 	if (status == GS_OK)
 		status = set_target(batch);
 	batch->last = NULL;

@@ -141,8 +141,6 @@ static uint32_t make_series(struct gs_store *store, const struct batch_point *po
 
 enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
     uint32_t owner, struct series **ret) {
-	if (store->nseries >= store->options.max_series)
-		return GS_ELIMIT;
 	struct family *family = gs_family_find(store, point->family->name);
 	if (family == NULL)
 		family = gs_family_add(store, point->family->name);

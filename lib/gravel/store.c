@@ -25,6 +25,10 @@ struct gs_store *gs_store_new(const struct gs_store_options *options) {
 	store->options = *options;
 	if (store->options.max_series == 0)
 		store->options.max_series = GS_LIMIT_SERIES;
+	if (store->options.max_series_per_family == 0)
+		store->options.max_series_per_family = GS_LIMIT_SERIES_PER_FAMILY;
+	if (store->options.max_series_per_group == 0)
+		store->options.max_series_per_group = GS_LIMIT_SERIES_PER_GROUP;
 	if (store->options.max_groups == 0)
 		store->options.max_groups = GS_LIMIT_GROUPS;
 	init_pools(store);

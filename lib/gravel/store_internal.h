@@ -20,6 +20,7 @@ struct text {
 	uint32_t hash;
 	uint32_t first; /* series whose target it is */
 	uint32_t count; /* of them */
+	uint32_t pushed; /* of those, what the pushers have */
 	uint32_t position; /* in store->targets, if count is not 0 */
 	bool odd; /* has a name that is written otherwise for readers of classic names */
 	char p[];
@@ -84,7 +85,7 @@ struct series {
 	uint32_t target_prev; /* of the target's */
 	uint32_t target_next;
 	uint32_t position; /* in family->series */
-	uint32_t round; /* of the last apply that had it */
+	uint32_t round; /* of the last apply that had it, also one that was refused */
 	uint32_t extra; /* 0: none */
 	uint8_t type;
 	uint8_t broken; /* bits by enum form_rules: gs_series_judge */
@@ -151,6 +152,13 @@ struct change {
 	int64_t at_ms; /* of a value for a pebble */
 };
 
+/* How a batch that is being prepared stands to the limits (limit.c). */
+struct room {
+	size_t spare; /* series that could leave with it, at most */
+	size_t brought; /* scrape: series that it has, but for those that we add */
+	bool over; /* what is there now is beyond a limit */
+};
+
 /* Labels to look for, as they would stand in a text; an empty value means that there is no such label. Zeroed: closed. */
 struct wanted {
 	size_t n;
@@ -207,6 +215,7 @@ struct gs_store {
 	uint64_t version; /* the last that a family got */
 	uint64_t shape; /* changes when a family comes, goes, or has other types; not 0 */
 	uint32_t round;
+	struct room room; /* of an apply */
 	uint32_t replaced; /* of an apply: the owner whose series all leave but for those that it renews; 0: none */
 	uint32_t expected; /* of an apply: a scrape mostly brings what its owner has, in the same order */
 	struct family **applied; /* scratch of an apply: the family of each of the batch; NULL: there is none */
@@ -322,7 +331,7 @@ struct series *gs_series_find(
     const struct gs_store *store, const struct family *family, uint32_t target, const struct batch_point *point);
 bool gs_series_is(
     const struct gs_store *store, const struct series *series, uint32_t family, const struct batch_point *point);
-/* A new series without a value; its family is made if it is missing. GS_ELIMIT, GS_ENOMEM. */
+/* A new series without a value; its family is made if it is missing. GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
     enum gs_expo_type type, uint32_t owner, struct series **ret);
 void gs_series_remove(struct gs_store *store, struct series *series);
@@ -404,6 +413,16 @@ GS_MUST_USE enum gs_status gs_target_reserve(struct gs_store *store);
 void gs_target_link(struct gs_store *store, uint32_t number, struct series *series);
 void gs_target_unlink(struct gs_store *store, struct series *series);
 
+/* limit.c: before a batch is prepared; for each of its points; for each series that it adds, before that is made (family NULL, target 0: there is none yet);
+ * and when all are prepared. GS_ELIMIT with ${err}. */
+void gs_limit_begin(struct gs_store *store, const struct gs_batch *batch, uint32_t owner);
+GS_MUST_USE enum gs_status gs_limit_bring(
+    struct gs_store *store, uint32_t owner, const struct batch_point *point, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_limit_add(struct gs_store *store, uint32_t owner, const struct family *family,
+    uint32_t target, const struct batch_point *point, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_limit_end(
+    struct gs_store *store, const struct gs_batch *batch, uint32_t owner, struct gs_error *err);
+
 /* group.c: a group that is in no map yet; NULL: no memory. Freed with its series. */
 struct group *gs_group_new(struct gs_store *store, enum owner_kind kind, struct gs_str key);
 void gs_group_free(struct gs_store *store, struct group *group);
@@ -418,6 +437,9 @@ GS_MUST_USE enum gs_status gs_apply_prepare(struct gs_store *store, const struct
 void gs_apply_commit(struct gs_store *store, const struct gs_batch *batch, uint32_t owner, int64_t time_ms,
     struct gs_store_result *result);
 void gs_apply_abort(struct gs_store *store);
+/* Remove what clearmode family replaces in the family, as far as it pleases ${which}; how many. The series that it keeps were prepared. */
+size_t gs_apply_visit_replaced(struct gs_store *store, struct family *family,
+    bool (*which)(struct gs_store *store, const struct series *series, void *ctx), void *ctx);
 /* The series of the owner that the last apply did not renew leave. They stand first in its list: renewed ones moved to the end. */
 size_t gs_apply_remove_rest(struct gs_store *store, uint32_t owner);
 

@@ -45,6 +45,8 @@ static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
 		entry->status = GS_EINVAL;
 		entry->err = *entry->refused;
 	}
+	if (entry->status == GS_ELIMIT)
+		gs_ingest_limited(&entry->err);
 	if (entry->status == GS_OK)
 		count_result(&entry->result, "push");
 	else
@@ -78,13 +80,37 @@ static const char *drop_reason(enum gs_status status) {
 	return gs_status_name(status);
 }
 
-static void apply_scrape(struct gs_ingest *ingest, const struct entry *entry) {
-	struct gs_store_result result = {0};
-	int64_t now_ms = gs_clock_wall_ms();
+static enum gs_status store_scrape(
+    struct gs_ingest *ingest, const struct entry *entry, int64_t now_ms, struct gs_store_result *result) {
 	gs_ingest_store_take(ingest);
-	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, &result);
+	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, result);
 	gs_publisher_saw(ingest, entry, now_ms);
 	gs_ingest_store_release(ingest);
+	return status;
+}
+
+/* What a limit refuses is a scrape that failed: what was there of the target would else be served as if it were new. */
+static enum gs_status store_limited(
+    struct gs_ingest *ingest, struct entry *entry, int64_t now_ms, struct gs_store_result *result) {
+	static struct gs_log_limit limit;
+	gs_log_limited(&limit, 60000, GS_LOG_WARN,
+	    "dropped a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": beyond receiver.limits.%s",
+	    GS_FMT(entry->info.key.instance), GS_FMT(entry->info.key.job), GS_FMT(entry->info.key.publisher),
+	    result->limit != NULL ? result->limit : "(fixed)");
+	enum gs_status status = gs_ingest_limited_scrape(ingest, entry, result->limit);
+	if (status == GS_OK)
+		status = store_scrape(ingest, entry, now_ms, result);
+	if (status == GS_OK)
+		gs_metric_add_l(GS_M_DROPPED, 1, "limit", NULL);
+	return status;
+}
+
+static void apply_scrape(struct gs_ingest *ingest, struct entry *entry) {
+	struct gs_store_result result = {0};
+	int64_t now_ms = gs_clock_wall_ms();
+	enum gs_status status = store_scrape(ingest, entry, now_ms, &result);
+	if (status == GS_ELIMIT)
+		status = store_limited(ingest, entry, now_ms, &result);
 	if (status != GS_OK) {
 		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
 		gs_log(GS_LOG_VERBOSE, "dropped a scrape of \"%.*s\", job \"%.*s\", publisher \"%.*s\": %s",

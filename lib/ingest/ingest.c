@@ -172,12 +172,21 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 }
 
 /* Count a push in, if there is room. */
-static bool admit(struct gs_ingest *ingest) {
+static bool admit(struct gs_ingest *ingest, struct gs_error *err) {
+	struct gs_error why;
 	gs_lock_take(&ingest->queue_lock);
 	bool room = ingest->pushes < ingest->options.pushes_in_flight && !ingest->stopping;
 	ingest->pushes += room;
 	gs_lock_release(&ingest->queue_lock);
-	return room;
+	if (room)
+		return true;
+	gs_error_set(
+	    &why, GS_EAGAIN, 0, 0, "there are %zu pushes in flight; try again", ingest->options.pushes_in_flight);
+	gs_error_limit(&why, "pushes_in_flight");
+	gs_ingest_limited(&why);
+	if (err != NULL)
+		*err = why;
+	return false;
 }
 
 static void take_back(struct gs_ingest *ingest) {
@@ -208,23 +217,29 @@ static enum gs_status parse_push(
 	    .ttl_ms = push->ttl_ms,
 	    .gateway = entry->kind == ENTRY_GATEWAY,
 	    .max_samples = ingest->options.push_samples,
+	    .max_labels = ingest->options.max_labels,
+	    .max_name = ingest->options.max_name,
+	    .max_value = ingest->options.max_value,
 	};
 	struct kit *kit = gs_kit_get(ingest);
 	if (kit == NULL)
 		return GS_ENOMEM;
 	gs_batch_begin(entry->batch, &options);
-	enum gs_status status = gs_batch_read(entry->batch, kit->parser, &push->format, push->body, err);
+	struct gs_error why = {0};
+	enum gs_status status = gs_batch_read(entry->batch, kit->parser, &push->format, push->body, &why);
 	gs_kit_put(ingest, kit);
+	if (status == GS_ELIMIT)
+		gs_ingest_limited(&why);
+	if (err != NULL)
+		*err = why;
 	return status;
 }
 
 /* An entry that was counted in. */
 static enum gs_status begin_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind,
     struct entry **ret, struct gs_error *err) {
-	if (!admit(ingest)) {
-		gs_error_set(err, GS_EAGAIN, 0, 0, "too many pushes are in flight; try again");
+	if (!admit(ingest, err))
 		return GS_EAGAIN;
-	}
 	*ret = push_entry(ingest, push, kind);
 	if (*ret != NULL)
 		return GS_OK;

@@ -13,6 +13,15 @@
 
 enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE };
 
+/* What every scrape carries beside its samples. */
+struct scrape_gauges {
+	double up;
+	double duration_s;
+	double samples;
+	double samples_kept;
+	double series_added;
+};
+
 /* One thing to apply, parsed. Made by any thread, then the writer's; back in the pool afterwards. */
 struct entry {
 	struct entry *next;
@@ -20,10 +29,10 @@ struct entry {
 	struct gs_batch *batch;
 	struct gs_arena *arena; /* copies that the entry needs */
 	struct gs_buf text; /* of a scrape: its body */
+	const struct gs_label *labels; /* of the path, or of the target */
+	size_t nlabels;
 	/* push, delete, gateway */
 	struct gs_str body;
-	const struct gs_label *labels;
-	size_t nlabels;
 	gs_ingest_done_fn *done;
 	void *ctx;
 	enum gs_status status; /* of applying it */
@@ -32,6 +41,8 @@ struct entry {
 	enum gs_gateway_op op;
 	const struct gs_error *refused; /* of GS_GATEWAY_FAILED: why; stands in arena */
 	/* scrape */
+	enum gs_label_rule rule;
+	struct scrape_gauges gauges;
 	struct gs_scrape_info info;
 	int64_t end_ms; /* of the scrape */
 	int64_t sent_ms; /* publisher's clock */
@@ -120,6 +131,11 @@ struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 /* On any thread: apply and answer a push now if the store is free and nothing has to be waited for; false: queue it. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);
 
+/* limit.c: count what a limit refused, and end ${err} with its key. */
+void gs_ingest_limited(struct gs_error *err);
+/* The same of a scrape, which becomes one that failed: up 0, and none of its samples. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_ingest_limited_scrape(struct gs_ingest *ingest, struct entry *entry, const char *limit);
+
 /* own.c: on the writer's thread. */
 void gs_ingest_refresh_own(struct gs_ingest *ingest);
 
@@ -129,6 +145,8 @@ void gs_publishers_forget(struct gs_ingest *ingest); /* those without a group */
 void gs_publishers_free(struct gs_ingest *ingest);
 
 /* message.c */
+/* Begin the batch of a scrape with the gauges of the entry. */
+GS_MUST_USE enum gs_status gs_message_begin(struct gs_ingest *ingest, struct entry *entry, bool limited);
 GS_MUST_USE enum gs_status gs_message_open(struct gs_ingest *ingest);
 void gs_message_close(struct gs_ingest *ingest);
 

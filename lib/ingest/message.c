@@ -76,15 +76,15 @@ struct own_gauge {
 };
 
 /* What every scrape carries, named and meant as by Prometheus. */
-static enum gs_status add_gauges(struct gs_batch *batch, const struct gs_wire_header *header) {
+static enum gs_status add_gauges(struct gs_batch *batch, const struct scrape_gauges *scrape) {
 	const struct own_gauge gauges[] = {
-	    {GS_STR("up"), GS_STR("1 if the target could be scraped, 0 if not."), header->up},
-	    {GS_STR("scrape_duration_seconds"), GS_STR("How long the scrape took."), (double)header->duration_us / 1e6},
-	    {GS_STR("scrape_samples_scraped"), GS_STR("Samples that the target exposed."), (double)header->samples},
+	    {GS_STR("up"), GS_STR("1 if the target could be scraped, 0 if not."), scrape->up},
+	    {GS_STR("scrape_duration_seconds"), GS_STR("How long the scrape took."), scrape->duration_s},
+	    {GS_STR("scrape_samples_scraped"), GS_STR("Samples that the target exposed."), scrape->samples},
 	    {GS_STR("scrape_samples_post_metric_relabeling"), GS_STR("Samples left after relabeling."),
-		(double)header->samples_kept},
+		scrape->samples_kept},
 	    {GS_STR("scrape_series_added"), GS_STR("Series that the scrape before did not have."),
-		(double)header->series_added},
+		scrape->series_added},
 	};
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
 		enum gs_status status = gs_batch_gauge(batch, gauges[i].name, gauges[i].help, gauges[i].value);
@@ -103,28 +103,56 @@ static enum gs_status copy_key(struct entry *entry, const struct gs_wire_group *
 	return whole ? GS_OK : GS_ENOMEM;
 }
 
-static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser,
-    const struct gs_wire_group *group, const struct gs_wire_header *header, struct gs_str body, struct gs_error *err) {
-	struct gs_label labels[LABELS_MAX];
+/* The labels of every series of the scrape, in the arena of the entry. */
+static enum gs_status set_labels(
+    struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser, const struct gs_wire_header *header) {
+	struct gs_label *labels = gs_arena_alloc(entry->arena, LABELS_MAX * sizeof(*labels));
 	size_t n = 0;
-	enum gs_status status = copy_key(entry, group);
-	if (status == GS_OK)
-		status = read_labels(parser, header->labels, entry->arena, labels, &n);
-	if (status != GS_OK)
-		return gs_error_set(err, status, 0, 0, "the labels of the target cannot be read");
+	if (labels == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = read_labels(parser, header->labels, entry->arena, labels, &n);
 	labels[n++] = (struct gs_label){GS_STR("job"), entry->info.key.job};
 	labels[n++] = (struct gs_label){GS_STR("instance"), entry->info.key.instance};
 	if (ingest->options.publisher_label)
 		labels[n++] = (struct gs_label){GS_STR("publisher"), entry->info.key.publisher};
+	entry->labels = labels;
+	entry->nlabels = n;
+	return status;
+}
+
+enum gs_status gs_message_begin(struct gs_ingest *ingest, struct entry *entry, bool limited) {
 	struct gs_batch_options options = {
-	    .labels = labels,
-	    .nlabels = n,
-	    .rule = header->honor_labels ? GS_LABELS_HONOR : GS_LABELS_EXPORT,
+	    .labels = entry->labels,
+	    .nlabels = entry->nlabels,
+	    .rule = entry->rule,
 	    .lenient = true,
 	    .max_samples = SIZE_MAX,
 	};
+	if (limited) {
+		options.max_labels = ingest->options.max_labels;
+		options.max_name = ingest->options.max_name;
+		options.max_value = ingest->options.max_value;
+	}
 	gs_batch_begin(entry->batch, &options);
-	status = add_gauges(entry->batch, header);
+	return add_gauges(entry->batch, &entry->gauges);
+}
+
+static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser,
+    const struct gs_wire_group *group, const struct gs_wire_header *header, struct gs_str body, struct gs_error *err) {
+	enum gs_status status = copy_key(entry, group);
+	if (status == GS_OK)
+		status = set_labels(ingest, entry, parser, header);
+	if (status != GS_OK)
+		return gs_error_set(err, status, 0, 0, "the labels of the target cannot be read");
+	entry->rule = header->honor_labels ? GS_LABELS_HONOR : GS_LABELS_EXPORT;
+	entry->gauges = (struct scrape_gauges){
+	    .up = header->up,
+	    .duration_s = (double)header->duration_us / 1e6,
+	    .samples = (double)header->samples,
+	    .samples_kept = (double)header->samples_kept,
+	    .series_added = (double)header->series_added,
+	};
+	status = gs_message_begin(ingest, entry, true);
 	if (status != GS_OK)
 		return status;
 	struct gs_expo_options format = {
@@ -147,6 +175,10 @@ static void queue_scrape(struct gs_ingest *ingest, struct entry *entry, const st
 	if (kit != NULL) {
 		status = fill_entry(ingest, entry, kit->parser, group, header, body, &err);
 		gs_kit_put(ingest, kit);
+	}
+	if (status == GS_ELIMIT) {
+		drop(message, "limit", err.text);
+		status = gs_ingest_limited_scrape(ingest, entry, err.limit);
 	}
 	if (status != GS_OK) {
 		drop(message, status == GS_ENOMEM ? "memory" : "parse", err.text);

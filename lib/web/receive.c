@@ -4,10 +4,10 @@
 
 #include "gravel/base/limits.h"
 #include "gravel/base/num.h"
+#include "gravel/telemetry/telemetry.h"
 #include "web_internal.h"
 
 #define OUT_OF_MEMORY "out of memory\n"
-#define TOO_BUSY "too many bytes are being sent here at once; try again later\n"
 
 /* What the headers say of the body. */
 struct framing {
@@ -47,10 +47,21 @@ static const char *ambiguous(const struct framing *f) {
 	return NULL;
 }
 
+/* The key that the limit is set by, in brackets, if there is one. */
+static const char *key_of(const struct gs_web_request *request, char *buf, size_t n) {
+	const char *key = request->keeps_body ? request->web->body_limit_key : NULL;
+	buf[0] = '\0';
+	if (key != NULL)
+		snprintf(buf, n, " (%s)", key);
+	return buf;
+}
+
 static void refuse_size(struct gs_web_request *request) {
-	char text[96];
+	char text[192], key[96];
 	size_t limit = request->keeps_body ? request->web->body_limit : GS_LIMIT_WEB_DISCARD;
-	snprintf(text, sizeof(text), "the body is larger than the limit of %zu bytes\n", limit);
+	snprintf(text, sizeof(text), "the body is larger than the limit of %zu bytes%s\n", limit,
+	    key_of(request, key, sizeof(key)));
+	gs_metric_add_l(GS_M_LIMITED, 1, request->keeps_body ? "push_body" : "other", NULL);
 	gs_web_answer_text(request, 413, text);
 }
 
@@ -98,9 +109,18 @@ bool gs_web_receive_charge(struct gs_web_request *request) {
 	return fits || !grows;
 }
 
-static void refuse_busy(struct gs_web_request *request, const char *text) {
+static void refuse_busy(struct gs_web_request *request) {
+	char text[192], key[96];
+	snprintf(text, sizeof(text), "%d bodies' worth of bytes is being sent here at once; try again later%s\n",
+	    GS_LIMIT_WEB_BODIES, key_of(request, key, sizeof(key)));
+	gs_metric_add_l(GS_M_LIMITED, 1, "bodies", NULL);
 	gs_web_add_header(request, "Retry-After", "1");
-	gs_web_answer_text(request, 503, text);
+	gs_web_answer_text(request, 429, text);
+}
+
+static void refuse_without_memory(struct gs_web_request *request) {
+	gs_web_add_header(request, "Retry-After", "1");
+	gs_web_answer_text(request, 503, OUT_OF_MEMORY);
 }
 
 bool gs_web_receive(struct gs_web_request *request, const char *p, size_t n) {
@@ -114,8 +134,10 @@ bool gs_web_receive(struct gs_web_request *request, const char *p, size_t n) {
 	gs_web_receive_charge(request);
 	if (status == GS_ELIMIT)
 		refuse_size(request);
+	else if (status == GS_OK)
+		refuse_busy(request);
 	else
-		refuse_busy(request, status == GS_OK ? TOO_BUSY : OUT_OF_MEMORY);
+		refuse_without_memory(request);
 	return discard(request, n);
 }
 
@@ -141,6 +163,8 @@ void gs_web_receive_end(struct gs_web_request *request) {
 	else if (status == GS_EINVAL)
 		gs_web_answer_text(
 		    request, 400, "the body is not what its Content-Encoding says: damaged or cut short\n");
-	else if (status != GS_OK || !fits)
-		refuse_busy(request, status == GS_OK ? TOO_BUSY : OUT_OF_MEMORY);
+	else if (status != GS_OK)
+		refuse_without_memory(request);
+	else if (!fits)
+		refuse_busy(request);
 }

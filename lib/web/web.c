@@ -196,6 +196,7 @@ static struct gs_web *create(const struct gs_web_options *options) {
 	web->routes = options->routes;
 	web->ctx = options->ctx;
 	web->body_limit = options->body_limit;
+	web->body_limit_key = options->body_limit_key;
 	if (gs_lock_init(&web->lock, GS_RANK_WEB) != GS_OK)
 		goto no_lock;
 	if (gs_cond_init(&web->changed) == GS_OK)

@@ -35,6 +35,7 @@ struct gs_web {
 	const struct gs_web_route *routes;
 	void *ctx;
 	size_t body_limit;
+	const char *body_limit_key;
 	unsigned port;
 	struct gs_lock lock; /* what follows, and answered and parked of every request */
 	struct gs_cond changed;

@@ -241,8 +241,6 @@ static bool is_created(const struct m_series *series, const void *ctx) {
 static enum gs_status plan_point(struct m_apply *apply, const struct m_point *point, enum gs_expo_type type) {
 	struct model *model = apply->model;
 	struct m_series *series = find_series(model, point);
-	if (series == NULL && model->nseries >= model->limits.max_series)
-		return GS_ELIMIT;
 	bool others = series != NULL && series->owner != apply->owner;
 	if (others && (is_gateway(apply->owner) || is_gateway(series->owner)))
 		return GS_ECONFLICT; /* nobody takes a series from a group of the dialect, nor does that from others */
@@ -276,6 +274,94 @@ static enum gs_status plan_family(struct m_apply *apply, const struct m_family *
 		}
 	}
 	return status;
+}
+
+struct m_replaced {
+	const struct m_family *family;
+	const struct m_options *options;
+};
+
+/* Clearmode family: what else the pushers have of the family with the same path labels. */
+static bool is_replaced(const struct m_series *series, const void *ctx) {
+	const struct m_replaced *replaced = ctx;
+	return m_same(series->name, replaced->family->name) && series->owner == M_PUSHED && !series->renewed &&
+	       m_has_labels(series->labels, series->nlabels, replaced->options->labels, replaced->options->nlabels);
+}
+
+static bool is_in_batch(const struct m_batch *batch, const char *name) {
+	for (unsigned i = 0; i < batch->npoints; i++) {
+		if (m_same(batch->points[i].family->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* What leaves with the batch: of the owner what it does not bring, of a POST in its families; of the pushers what clearmode family replaces. */
+static bool leaves(const struct m_apply *apply, const struct m_series *series) {
+	if (series->renewed || series->owner != apply->owner)
+		return false;
+	if (is_gateway(apply->owner) && apply->leaving < 0)
+		return is_in_batch(apply->batch, series->name);
+	if (apply->owner != M_PUSHED)
+		return true;
+	for (unsigned i = 0; i < apply->batch->nfamilies; i++) {
+		struct m_replaced replaced = {.family = &apply->batch->families[i], .options = &apply->batch->options};
+		if (replaced.family->family_mode && is_replaced(series, &replaced))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_target(const struct m_label *label) {
+	return m_same(label->name, "job") || m_same(label->name, "instance") || m_same(label->name, "publisher");
+}
+
+static bool same_target(const struct m_series *a, const struct m_series *b) {
+	struct m_label of_a[M_LABELS], of_b[M_LABELS];
+	unsigned na = 0, nb = 0;
+	for (unsigned i = 0; i < a->nlabels; i++) {
+		if (is_of_target(&a->labels[i]))
+			of_a[na++] = a->labels[i];
+	}
+	for (unsigned i = 0; i < b->nlabels; i++) {
+		if (is_of_target(&b->labels[i]))
+			of_b[nb++] = b->labels[i];
+	}
+	return m_same_labels(of_a, na, of_b, nb);
+}
+
+/* Whether there is room for the new series, with what leaves (if ${exchange}) or beside it. */
+static bool is_room_for(const struct m_apply *apply, const struct m_series *added, bool exchange) {
+	const struct m_limits *max = &apply->model->limits;
+	size_t all = 0, family = 0, group = 0;
+	for (size_t i = 0; i < apply->model->nseries; i++) {
+		const struct m_series *series = apply->model->series[i];
+		if (exchange && leaves(apply, series))
+			continue;
+		all += series->owner != M_OWN;
+		family += m_same(series->name, added->name);
+		group += series->owner == added->owner && (added->owner != M_PUSHED || same_target(series, added));
+	}
+	bool scraped = added->owner != M_PUSHED && !is_gateway(added->owner); /* counted by what it brings */
+	return all <= max->max_series && family <= max->max_series_per_family &&
+	       (scraped || group <= max->max_series_per_group);
+}
+
+/* What we add ourselves has no line, and is never refused. */
+static bool is_within(const struct m_apply *apply, bool exchange) {
+	size_t brought = 0;
+	if (apply->owner == M_OWN)
+		return true;
+	for (unsigned i = 0; i < apply->n; i++)
+		apply->steps[i].series->renewed = true;
+	for (unsigned i = 0; i < apply->n; i++) {
+		const struct m_step *step = &apply->steps[i];
+		brought += step->point->line != 0;
+		if (step->series->created && step->point->line != 0 && !is_room_for(apply, step->series, exchange))
+			return false;
+	}
+	return apply->owner == M_PUSHED || is_gateway(apply->owner) ||
+	       brought <= apply->model->limits.max_series_per_group;
 }
 
 static enum m_mode_kind default_mode(enum gs_expo_type type) {
@@ -382,18 +468,6 @@ static void give_type(struct model *model, const struct m_family *family) {
 	}
 }
 
-struct m_replaced {
-	const struct m_family *family;
-	const struct m_options *options;
-};
-
-/* Clearmode family: what else the pushers have of the family with the same path labels. */
-static bool is_replaced(const struct m_series *series, const void *ctx) {
-	const struct m_replaced *replaced = ctx;
-	return m_same(series->name, replaced->family->name) && series->owner == M_PUSHED && !series->renewed &&
-	       m_has_labels(series->labels, series->nlabels, replaced->options->labels, replaced->options->nlabels);
-}
-
 static void finish_family(const struct m_apply *apply, const struct m_family *family) {
 	struct model *model = apply->model;
 	bool push = apply->owner == M_PUSHED, any = false;
@@ -426,10 +500,15 @@ static enum gs_status apply_batch(
 		model->series[i]->created = model->series[i]->renewed = false;
 	for (unsigned i = 0; i < batch->nfamilies && status == GS_OK; i++)
 		status = plan_family(&apply, &batch->families[i]);
+	result->beyond = status != GS_OK && !is_within(&apply, false);
+	if (status == GS_OK && !is_within(&apply, true))
+		status = GS_ELIMIT;
 	if (status != GS_OK) {
 		(void)remove_series(model, is_created, NULL);
 		return status;
 	}
+	for (size_t i = 0; i < model->nseries; i++)
+		model->series[i]->renewed = false;
 	for (unsigned i = 0; i < apply.n; i++)
 		apply_step(&apply, &apply.steps[i]);
 	for (unsigned i = 0; i < batch->nfamilies; i++)
@@ -544,14 +623,6 @@ static enum gs_status apply_times(struct model *model, const struct m_gateway *g
 		batch.nfamilies++;
 	}
 	return apply_batch(model, &batch, group->owner + 1, -1, 0, &result);
-}
-
-static bool is_in_batch(const struct m_batch *batch, const char *name) {
-	for (unsigned i = 0; i < batch->npoints; i++) {
-		if (m_same(batch->points[i].family->name, name))
-			return true;
-	}
-	return false;
 }
 
 struct m_posted {

@@ -188,6 +188,8 @@ struct m_help {
 /* What the options of gs_store_new say. */
 struct m_limits {
 	size_t max_series;
+	size_t max_series_per_family;
+	size_t max_series_per_group;
 	size_t max_groups;
 	int64_t expiration_ms;
 	int64_t max_age_ms;
@@ -216,6 +218,7 @@ struct m_result {
 	size_t dropped_conflict;
 	size_t dropped_stale;
 	size_t dropped_late;
+	bool beyond; /* what was planned up to a conflict was more than there is room for, if nothing leaves */
 };
 
 /* common.c */

@@ -366,6 +366,8 @@ struct m_limits op_limits(uint64_t seed) {
 	struct dice dice = dice_of(seed, 0, 1);
 	return (struct m_limits){
 	    .max_series = chance(&dice, 20) ? 20 + below(&dice, 30) : 500,
+	    .max_series_per_family = chance(&dice, 20) ? 3 + below(&dice, 8) : 500,
+	    .max_series_per_group = chance(&dice, 20) ? 5 + below(&dice, 20) : 500,
 	    .max_groups = chance(&dice, 30) ? 4 : 50,
 	    .expiration_ms = chance(&dice, 50) ? 0 : 120000,
 	    .max_age_ms = chance(&dice, 10) ? 0 : 80000,

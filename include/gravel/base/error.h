@@ -11,6 +11,7 @@
 struct gs_error {
 	uint32_t line;
 	uint32_t column;
+	const char *limit; /* of GS_ELIMIT: which limit it is, where that has a name; static. NULL: none of those */
 	char text[512];
 };
 
@@ -20,5 +21,9 @@ struct gs_error {
  * forge a log line. */
 enum gs_status gs_error_set(struct gs_error *err, enum gs_status status, uint32_t line, uint32_t column,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/** gs_error_limit(err, limit): Say which limit the error is of that ${err} (may be NULL) was just filled with, as the key of receiver.limits is called; ${limit} is
+ * static. Returns GS_ELIMIT. */
+enum gs_status gs_error_limit(struct gs_error *err, const char *limit);
 
 #endif

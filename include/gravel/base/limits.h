@@ -7,7 +7,8 @@
  * it is fixed.
  */
 
-/* Exposition (expo). Fixed: state of the parser, and what any sane exporter stays far below. */
+/* Exposition (expo). Fixed: state of the parser, and what any sane exporter stays far below. receiver.limits.labels_per_series, name_length and value_length lower
+ * those of labels, names and values for what reaches the receiver. */
 #define GS_LIMIT_LINE (1024 * 1024) /* bytes in a line */
 #define GS_LIMIT_LABELS 128 /* labels of a sample */
 #define GS_LIMIT_NAME 1024 /* bytes in a metric or label name */
@@ -28,8 +29,10 @@
 
 #define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
 
-/* Store. receiver.limits.series, receiver.limits.groups */
+/* Store. receiver.limits.series, series_per_group, series_per_family, groups */
 #define GS_LIMIT_SERIES 20000000
+#define GS_LIMIT_SERIES_PER_GROUP 5000000 /* so that one target or job cannot take it all */
+#define GS_LIMIT_SERIES_PER_FAMILY 10000000
 #define GS_LIMIT_GROUPS 1000000
 #define GS_LIMIT_TTLS                                                                                                  \
 	1024 /* different times to live of pushed series; fixed: each is a list that is looked at every second */
@@ -63,7 +66,7 @@
 #define GS_LIMIT_WEB_CONNECTIONS 4096
 #define GS_LIMIT_WEB_HEADERS (32 * 1024) /* request line and headers, and MHD's buffers, of one connection */
 #define GS_LIMIT_WEB_DISCARD (1024 * 1024)
-#define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 503 */
+#define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 429 */
 
 /* An answer in JSON. Fixed: beyond it nobody reads it, and /metrics has the same. */
 #define GS_LIMIT_JSON (256 * 1024 * 1024)

@@ -29,8 +29,8 @@ GS_MUST_USE enum gs_status gs_codec_compress(
     struct gs_codec *codec, enum gs_codec_kind kind, int level, struct gs_str in, struct gs_buf *out);
 
 /** gs_codec_decompress(codec, kind, in, out):
- * Append the plain text of ${in} to ${out}. Grows as it goes and never trusts a length that ${in} claims: a
- * bomb stops at out->max with GS_ELIMIT, which also answers a zstd window above GS_LIMIT_ZSTD_WINDOW_LOG. GS_EINVAL when ${in} is
+ * Append the plain text of ${in} to ${out}. Grows as it goes and never trusts a length that ${in} claims, unless it is too long: a
+ * bomb stops at out->max with GS_ELIMIT, without taking any memory if it admits what it is; which also answers a zstd window above GS_LIMIT_ZSTD_WINDOW_LOG. GS_EINVAL when ${in} is
  * empty, damaged, truncated, or followed by junk. Several concatenated gzip members or zstd frames are one text. GS_ENOMEM. On
  * failure ${out} holds what it held before, and is usable. */
 GS_MUST_USE enum gs_status gs_codec_decompress(

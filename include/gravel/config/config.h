@@ -74,7 +74,12 @@ struct gs_config_receiver {
 		int64_t push_samples;
 		int64_t pushes_in_flight;
 		int64_t series;
+		int64_t series_per_group;
+		int64_t series_per_family;
 		int64_t groups;
+		int64_t labels_per_series;
+		int64_t name_length;
+		int64_t value_length;
 	} limits;
 };
 

@@ -27,6 +27,10 @@ struct gs_batch_options {
 	struct gs_mode mode; /* for samples that name no clearmode */
 	int64_t ttl_ms; /* series that this pushes leave so long after their last push; 0: as the store has it */
 	size_t max_samples; /* GS_LIMIT_PUSH_SAMPLES if 0 */
+	size_t
+	    max_labels; /* of a series, those of ${labels} too, without clearmode and le or quantile of a part; GS_LIMIT_LABELS if 0 */
+	size_t max_name; /* bytes of the name of a metric or label, as sent; GS_LIMIT_NAME if 0 */
+	size_t max_value; /* bytes of the value of a label, likewise; GS_LIMIT_LABEL_VALUE if 0 */
 	bool lenient; /* a scrape: what a push would be refused for is dropped and counted instead, if it parses */
 	/* A push of the Pushgateway's dialect: clearmode is a label like any other, a timestamp is refused, every series has an instance, which may be
 	 * empty, and push_time_seconds and push_failure_time_seconds, which are the store's to set, are skipped. */
@@ -59,7 +63,7 @@ GS_MUST_USE enum gs_status gs_batch_gauge(struct gs_batch *batch, struct gs_str 
 
 /** gs_batch_read(batch, parser, options, body, err):
  * Parse ${body}, of the format that ${options} says (NULL: text), and finish the batch; once, after gs_batch_begin. ${body} must live as long as the batch is used. GS_EINVAL or
- * GS_ELIMIT with ${err} (line, column, reason), GS_ENOMEM; the batch then holds nothing usable. */
+ * GS_ELIMIT with ${err} (line, column, reason, limit), GS_ENOMEM; the batch then holds nothing usable. What a limit refuses is refused whole, a lenient one too. */
 GS_MUST_USE enum gs_status gs_batch_read(struct gs_batch *batch, struct gs_expo_parser *parser,
     const struct gs_expo_options *options, struct gs_str body, struct gs_error *err);
 

@@ -12,7 +12,10 @@
 struct gs_store;
 
 struct gs_store_options {
-	size_t max_series; /* GS_LIMIT_SERIES if 0 */
+	size_t max_series; /* but for the program's own; GS_LIMIT_SERIES if 0 */
+	size_t max_series_per_family; /* GS_LIMIT_SERIES_PER_FAMILY if 0 */
+	/* of a target that is scraped, of a group of the Pushgateway's dialect, and pushed ones of the same job, instance and publisher; GS_LIMIT_SERIES_PER_GROUP if 0 */
+	size_t max_series_per_group;
 	size_t max_groups; /* GS_LIMIT_GROUPS if 0 */
 	int64_t expiration_ms; /* of pushed series not pushed again; 0: never */
 	int64_t max_age_ms; /* of scrapes */
@@ -28,6 +31,7 @@ struct gs_store_result {
 	size_t dropped_conflict; /* scrape: samples whose name another family claims */
 	size_t dropped_stale; /* samples older than what is stored */
 	size_t dropped_late; /* samples outside the window of their pebble */
+	const char *limit; /* of a scrape that was refused with GS_ELIMIT: which, as in gs_error */
 };
 
 struct gs_store *gs_store_new(const struct gs_store_options *options);
@@ -35,7 +39,7 @@ void gs_store_free(struct gs_store *store);
 
 /** gs_store_push(store, batch, time_ms, ret, err):
  * Apply a push accepted at ${time_ms}: whole, or not at all. GS_ECONFLICT with ${err} (line, reason) where a family is stored with another type; GS_ELIMIT
- * when the store is full; GS_ENOMEM. */
+ * with ${err} (line, reason, limit) when the store, a family or a group would have more series than it may: what leaves with the push does not count; GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_store_push(struct gs_store *store, const struct gs_batch *batch, int64_t time_ms,
     struct gs_store_result *ret, struct gs_error *err);
 
@@ -60,7 +64,7 @@ struct gs_scrape_info {
 /** gs_store_scrape(store, info, batch, now_ms, ret):
  * Replace what the group ${info->key} owns by ${batch}. GS_ESTALE when the scrape is older than max_age; GS_EINVAL when it is further ahead than
  * that (a clock that jumped ahead and back would else lock its group for as long); GS_ECONFLICT when it is not newer than the group's last;
- * GS_ELIMIT when the store is full; GS_ENOMEM. Nothing is changed unless GS_OK. */
+ * GS_ELIMIT as gs_store_push; GS_ENOMEM. Nothing is changed unless GS_OK. */
 GS_MUST_USE enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info,
     const struct gs_batch *batch, int64_t now_ms, struct gs_store_result *ret);
 

@@ -18,6 +18,9 @@ struct gs_ingest_options {
 	const char *topic; /* of the subjects; copied */
 	size_t push_samples; /* in one push */
 	size_t pushes_in_flight; /* queued and not applied */
+	size_t max_labels; /* of a series, pushed or scraped, and so on: as in gs_batch_options */
+	size_t max_name;
+	size_t max_value;
 };
 
 /** gs_ingest_new(options, ret, err): Start the writer thread. GS_ENOMEM, GS_EIO. */
@@ -56,7 +59,8 @@ struct gs_ingest_push {
 
 /** gs_ingest_push(ingest, push, err):
  * Parse a push on this thread, and apply it here as well if nobody else is at the store, else queue it. With GS_OK done will be called; otherwise it will not: GS_EINVAL or GS_ELIMIT with line and
- * column for what does not parse, GS_EAGAIN when too many are in flight, GS_ENOMEM. Any thread. */
+ * column for what does not parse, GS_EAGAIN when too many are in flight, GS_ENOMEM. What a limit refuses, here or in done, is counted, and ${err} ends with
+ * the key of the limit. Any thread. */
 GS_MUST_USE enum gs_status gs_ingest_push(
     struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err);
 

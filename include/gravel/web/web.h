@@ -40,7 +40,8 @@ struct gs_web_options {
 	const struct gs_web_route *routes; /* ended by path NULL; must outlive the server. The first that fits */
 	void *ctx; /* of every handler */
 	size_t
-	    body_limit; /* bytes of a request body, before and after decompression; beyond: 413. All bodies together: GS_LIMIT_WEB_BODIES times this; beyond: 503 */
+	    body_limit; /* bytes of a request body, before and after decompression; beyond: 413. All bodies together: GS_LIMIT_WEB_BODIES times this; beyond: 429 with Retry-After */
+	const char *body_limit_key; /* where a person sets body_limit, for errors; NULL: nowhere */
 	unsigned threads; /* 2 if 0 */
 	unsigned idle_timeout_s; /* 60 if 0 */
 };

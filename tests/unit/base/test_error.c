@@ -52,12 +52,26 @@ static void test_no_control_bytes(void **state) {
 	assert_string_equal(err.text, "a?b???[? \xc3\xa4");
 }
 
+static void test_names_a_limit(void **state) {
+	(void)state;
+	struct gs_error err;
+	gs_error_set(&err, GS_ELIMIT, 1, 1, "too many");
+	assert_null(err.limit);
+	assert_int_equal(gs_error_limit(&err, "labels"), GS_ELIMIT);
+	assert_string_equal(err.limit, "labels");
+	assert_string_equal(err.text, "too many");
+	gs_error_set(&err, GS_EINVAL, 1, 1, "another");
+	assert_null(err.limit);
+	assert_int_equal(gs_error_limit(NULL, "labels"), GS_ELIMIT);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fills),
 	    cmocka_unit_test(test_cuts),
 	    cmocka_unit_test(test_cuts_between_characters),
 	    cmocka_unit_test(test_no_control_bytes),
+	    cmocka_unit_test(test_names_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

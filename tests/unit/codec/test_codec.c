@@ -250,13 +250,66 @@ static void test_bomb(void **state) {
 			gs_buf_init(&plain, maxima[m]);
 			assert_int_equal(
 			    gs_codec_decompress(codec, packing[k], gs_buf_slice(&bomb), &plain), GS_ELIMIT);
-			assert_true(plain.cap <= maxima[m]);
+			assert_int_equal(plain.cap, 0); /* it says how long it is */
 			assert_holds(&plain, GS_STR(""));
 			gs_buf_free(&plain);
 		}
 		gs_buf_free(&bomb);
 	}
 	gs_free(zeros);
+	gs_codec_free(codec);
+}
+
+/* One that hides behind a small text: stops at max all the same, and has taken no more. */
+static void test_lying_bomb(void **state) {
+	(void)state;
+	static const size_t maxima[] = {4, 1000, 65536, 1000000};
+	struct gs_codec *codec = gs_codec_new();
+	char *zeros = gs_alloc(64 * MIB);
+	for (size_t k = 0; k < 2; k++) {
+		struct gs_buf bomb = pack(packing[k], 9, gs_str_make(zeros, 64 * MIB)),
+			      small = pack(packing[k], 9, GS_STR("abc"));
+		struct gs_buf both;
+		gs_buf_init(&both, MIB);
+		/* gzip says at its end how long it is, zstd at its beginning. */
+		gs_buf_str(&both, gs_buf_slice(packing[k] == GS_CODEC_ZSTD ? &small : &bomb));
+		gs_buf_str(&both, gs_buf_slice(packing[k] == GS_CODEC_ZSTD ? &bomb : &small));
+		for (size_t m = 0; m < sizeof(maxima) / sizeof(maxima[0]); m++) {
+			struct gs_buf plain;
+			gs_buf_init(&plain, maxima[m]);
+			assert_int_equal(
+			    gs_codec_decompress(codec, packing[k], gs_buf_slice(&both), &plain), GS_ELIMIT);
+			assert_in_range(plain.cap, 1, maxima[m]);
+			assert_holds(&plain, GS_STR(""));
+			gs_buf_free(&plain);
+		}
+		gs_buf_free(&both);
+		gs_buf_free(&bomb);
+		gs_buf_free(&small);
+	}
+	gs_free(zeros);
+	gs_codec_free(codec);
+}
+
+/* What was cut short is damaged, whatever the bytes that are last now would say of its length. */
+static void test_cut_is_not_too_long(void **state) {
+	(void)state;
+	struct gs_codec *codec = gs_codec_new();
+	char *text = sample_text(100000);
+	for (size_t k = 0; k < 2; k++) {
+		struct gs_buf packed = pack(packing[k], 0, gs_str_make(text, 100000));
+		for (size_t cut = 1; cut < 300; cut++) {
+			struct gs_buf plain;
+			gs_buf_init(&plain, 100000);
+			assert_int_equal(
+			    gs_codec_decompress(codec, packing[k], gs_str_make(packed.p, packed.n - cut), &plain),
+			    GS_EINVAL);
+			assert_holds(&plain, GS_STR(""));
+			gs_buf_free(&plain);
+		}
+		gs_buf_free(&packed);
+	}
+	gs_free(text);
 	gs_codec_free(codec);
 }
 
@@ -529,6 +582,8 @@ int main(void) {
 	    cmocka_unit_test(test_trailing_junk),
 	    cmocka_unit_test(test_wrong_kind),
 	    cmocka_unit_test(test_bomb),
+	    cmocka_unit_test(test_lying_bomb),
+	    cmocka_unit_test(test_cut_is_not_too_long),
 	    cmocka_unit_test(test_exact_maximum),
 	    cmocka_unit_test(test_zstd_claims),
 	    cmocka_unit_test(test_foreign_reader),

@@ -45,7 +45,12 @@ static void test_defaults(void **state) {
 				  "    push_samples: 1000000\n"
 				  "    pushes_in_flight: 1024\n"
 				  "    series: 20000000\n"
+				  "    series_per_group: 5000000\n"
+				  "    series_per_family: 10000000\n"
 				  "    groups: 1000000\n"
+				  "    labels_per_series: 128\n"
+				  "    name_length: 1KiB\n"
+				  "    value_length: 64KiB\n"
 				  "jobs: {}\n");
 	gs_free(text);
 	gs_config_free(c);

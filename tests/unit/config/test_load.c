@@ -12,31 +12,32 @@
 
 static void test_everything(void **state) {
 	(void)state;
-	struct gs_config *c =
-	    accept("identity: me\n"
-		   "scrape_interval: 1m30s\n"
-		   "scrape_timeout: 20\n"
-		   "scrape_body_limit: 5MB\n"
-		   "max_age: 80\n"
-		   "monitor_port: 10000\n"
-		   "logfile: /var/log/x\n"
-		   "verbose: yes\n"
-		   "debug: true\n"
-		   "poller_stream:\n"
-		   "  urls: [\"nats://u:p@a:4222\", \"tls://b, nats://c\"]\n"
-		   "  topic: a.b\n"
-		   "  client_id: cid\n"
-		   "  stream: S\n"
-		   "  replicas: 3\n"
-		   "  retention: 1h\n"
-		   "  storage: memory\n"
-		   "  buffer: 1GiB\n"
-		   "receiver_stream: {urls: \"nats://a , nats://b\"}\n"
-		   "receiver:\n"
-		   "  listen: :1\n"
-		   "  publisher_label: off\n"
-		   "  expiration: 2h\n"
-		   "  limits: {push_body: 1MiB, push_samples: 2, pushes_in_flight: 3, series: 4, groups: 5}\n");
+	struct gs_config *c = accept(
+	    "identity: me\n"
+	    "scrape_interval: 1m30s\n"
+	    "scrape_timeout: 20\n"
+	    "scrape_body_limit: 5MB\n"
+	    "max_age: 80\n"
+	    "monitor_port: 10000\n"
+	    "logfile: /var/log/x\n"
+	    "verbose: yes\n"
+	    "debug: true\n"
+	    "poller_stream:\n"
+	    "  urls: [\"nats://u:p@a:4222\", \"tls://b, nats://c\"]\n"
+	    "  topic: a.b\n"
+	    "  client_id: cid\n"
+	    "  stream: S\n"
+	    "  replicas: 3\n"
+	    "  retention: 1h\n"
+	    "  storage: memory\n"
+	    "  buffer: 1GiB\n"
+	    "receiver_stream: {urls: \"nats://a , nats://b\"}\n"
+	    "receiver:\n"
+	    "  listen: :1\n"
+	    "  publisher_label: off\n"
+	    "  expiration: 2h\n"
+	    "  limits: {push_body: 1MiB, push_samples: 2, pushes_in_flight: 3, series: 4, groups: 5,\n"
+	    "    series_per_group: 6, series_per_family: 7, labels_per_series: 8, name_length: 9, value_length: 10}\n");
 	assert_string_equal(c->file, "f");
 	assert_string_equal(c->identity, "me");
 	assert_int_equal(c->scrape_interval, 90000);
@@ -70,6 +71,11 @@ static void test_everything(void **state) {
 	assert_int_equal(c->receiver.limits.pushes_in_flight, 3);
 	assert_int_equal(c->receiver.limits.series, 4);
 	assert_int_equal(c->receiver.limits.groups, 5);
+	assert_int_equal(c->receiver.limits.series_per_group, 6);
+	assert_int_equal(c->receiver.limits.series_per_family, 7);
+	assert_int_equal(c->receiver.limits.labels_per_series, 8);
+	assert_int_equal(c->receiver.limits.name_length, 9);
+	assert_int_equal(c->receiver.limits.value_length, 10);
 	gs_config_free(c);
 }
 
@@ -150,6 +156,17 @@ static void test_refused(void **state) {
 		"f:3:3: unknown key \"receiver_stream.buffer\"; did you mean \"poller_stream.buffer\"?\n"},
 	    {"receiver:\n  limits:\n    serie: 1\n",
 		"f:3:5: unknown key \"receiver.limits.serie\"; did you mean \"receiver.limits.series\"?\n"},
+	    {"receiver:\n  limits:\n    labels_per_series: 129\n    name_length: 1025\n    value_length: 65537\n"
+	     "    series_per_group: 0\n    series_per_family: 0\n",
+		"f:3:24: key \"receiver.limits.labels_per_series\" is out of range: \"129\" is not in 1 to 128\n"
+		"f:4:18: key \"receiver.limits.name_length\" is out of range: \"1025\" is not in 1 to 1KiB\n"
+		"f:5:19: key \"receiver.limits.value_length\" is out of range: \"65537\" is not in 1 to 64KiB\n"
+		"f:6:23: key \"receiver.limits.series_per_group\" is out of range: \"0\" is not in 1 to 1000000000\n"
+		"f:7:24: key \"receiver.limits.series_per_family\" is out of range: \"0\" is not in 1 to 1000000000\n"},
+	    {"receiver:\n  limits: {labels_per_series: 0, name_length: 0, value_length: 0}\n",
+		"f:2:31: key \"receiver.limits.labels_per_series\" is out of range: \"0\" is not in 1 to 128\n"
+		"f:2:47: key \"receiver.limits.name_length\" is out of range: \"0\" is not in 1 to 1KiB\n"
+		"f:2:64: key \"receiver.limits.value_length\" is out of range: \"0\" is not in 1 to 64KiB\n"},
 	    {"receiver: on\n", "f:1:11: key \"receiver\" must be a mapping, not a word\n"},
 	    {"identity: [a]\n", "f:1:11: key \"identity\" must be one word, not a list\n"},
 	    {"identity: ''\n", "f:1:11: key \"identity\" must not be empty\n"},

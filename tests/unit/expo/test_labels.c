@@ -248,6 +248,7 @@ static void test_label_count(void **state) {
 	many_labels(&body, GS_LIMIT_LABELS + 1);
 	assert_int_equal(one(parser, gs_buf_slice(&body), &event, &err), GS_ELIMIT);
 	assert_string_equal(err.text, "metric \"a\" has more than 128 labels");
+	assert_string_equal(err.limit, "labels_per_series");
 	gs_buf_free(&body);
 	gs_expo_parser_free(parser);
 }
@@ -286,6 +287,7 @@ static void test_name_limits(void **state) {
 	assert_int_equal(long_one("a{\"", GS_LIMIT_NAME + 1, "\"=\"\"} 1", &event, &err), GS_ELIMIT);
 	assert_int_equal(err.column, 3);
 	assert_string_equal(err.text, "the name is longer than 1024 bytes");
+	assert_string_equal(err.limit, "name_length");
 }
 
 static void test_value_limits(void **state) {
@@ -297,6 +299,7 @@ static void test_value_limits(void **state) {
 	assert_int_equal(long_one("a{b=\"", GS_LIMIT_LABEL_VALUE + 1, "\"} 1", &event, &err), GS_ELIMIT);
 	assert_int_equal(err.column, 5);
 	assert_string_equal(err.text, "the value of label \"b\" is longer than 65536 bytes");
+	assert_string_equal(err.limit, "value_length");
 	assert_int_equal(long_one("a{b=\"", GS_LIMIT_LABEL_VALUE - 1, "\\n\"} 1", &event, &err), GS_OK);
 	assert_int_equal(event.labels[0].value.n, GS_LIMIT_LABEL_VALUE);
 	assert_int_equal(long_one("a{b=\"", GS_LIMIT_LABEL_VALUE, "\\n\"} 1", &event, &err), GS_ELIMIT);

@@ -76,6 +76,101 @@ static void test_openmetrics_is_strict_in_a_push(void **state) {
 	bench_close(&b);
 }
 
+/* What a push or scrape with these limits and the path label job=x comes to. */
+static void assert_within(
+    const struct gs_batch_options *limits, const char *body, const char *limit, const char *text) {
+	struct gs_batch *batch = gs_batch_new();
+	struct gs_expo_parser *parser = gs_expo_parser_new();
+	struct gs_label job = {GS_STR("job"), GS_STR("x")};
+	for (int lenient = 0; lenient < 2; lenient++) {
+		struct gs_batch_options options = *limits;
+		struct gs_error err = {0};
+		options.labels = &job;
+		options.nlabels = 1;
+		options.lenient = lenient;
+		gs_batch_begin(batch, &options);
+		enum gs_status status = gs_batch_read(batch, parser, NULL, gs_str_of(body), &err);
+		assert_int_equal(status, limit != NULL ? GS_ELIMIT : GS_OK);
+		assert_string_equal(err.text, text);
+		if (limit == NULL)
+			continue;
+		assert_string_equal(err.limit, limit);
+		assert_int_equal(err.line, 2);
+		assert_int_equal(err.column, 1);
+	}
+	gs_batch_free(batch);
+	gs_expo_parser_free(parser);
+}
+
+static void test_labels_are_limited(void **state) {
+	(void)state;
+	static const struct gs_batch_options limits = {.max_labels = 3};
+	const char *text = "\"a\" has more than 3 labels";
+	assert_within(&limits, "\na{b=\"1\",c=\"1\"} 1\n", NULL, "");
+	assert_within(&limits, "\na{b=\"1\",c=\"1\",d=\"1\"} 1\n", "labels_per_series", text);
+	/* What is not written in the one way that needs no look at each label counts the same. */
+	assert_within(&limits, "\na{c=\"1\", b=\"1\"} 1\n", NULL, "");
+	assert_within(&limits, "\na{d=\"1\", c=\"1\", b=\"1\"} 1\n", "labels_per_series", text);
+	/* What is not stored does not count, and what the path replaces counts once. */
+	assert_within(&limits, "\na{b=\"1\",c=\"1\",clearmode=\"sum\",d=\"\",job=\"y\"} 1\n", NULL, "");
+	assert_within(&limits,
+	    "# TYPE a histogram\na_bucket{b=\"1\",c=\"1\",le=\"+Inf\"} 1\na_count{b=\"1\",c=\"1\"} 1\n", NULL, "");
+	assert_within(&limits, "# TYPE a histogram\na_bucket{b=\"1\",c=\"1\",d=\"1\",le=\"+Inf\"} 1\n",
+	    "labels_per_series", "\"a_bucket\" has more than 3 labels");
+}
+
+static void test_lengths_are_limited(void **state) {
+	(void)state;
+	static const struct gs_batch_options name = {.max_name = 4}, value = {.max_value = 4};
+	assert_within(&name, "\nabcd{efgh=\"long value\"} 1\n", NULL, "");
+	assert_within(&name, "\nabcde 1\n", "name_length", "the name of metric \"abcde\" is longer than 4 bytes");
+	assert_within(
+	    &name, "\na{b=\"1\",cdefg=\"1\"} 1\n", "name_length", "the name of label \"cdefg\" is longer than 4 bytes");
+	assert_within(&name, "\na{cdefg=\"1\", b=\"1\"} 1\n", "name_length",
+	    "the name of label \"cdefg\" is longer than 4 bytes");
+	assert_within(&value, "\nlong_name{long_name=\"1234\"} 1\n", NULL, "");
+	assert_within(
+	    &value, "\na{b=\"12345\"} 1\n", "value_length", "the value of label \"b\" is longer than 4 bytes");
+	/* As it is meant, not as it is written. */
+	assert_within(&value, "\na{b=\"1\\n\\\\4\"} 1\n", NULL, "");
+}
+
+static void test_path_labels_are_limited(void **state) {
+	(void)state;
+	struct gs_label path = {GS_STR("instance"), GS_STR("12345")};
+	struct bench b;
+	bench_open(&b, &(struct gs_store_options){0});
+	gs_batch_begin(b.batch, &(struct gs_batch_options){.labels = &path, .nlabels = 1, .max_value = 4});
+	assert_int_equal(gs_batch_read(b.batch, b.parser, NULL, GS_STR("a 1\n"), &b.err), GS_ELIMIT);
+	assert_string_equal(b.err.text, "the value of label \"instance\" is longer than 4 bytes");
+	assert_string_equal(b.err.limit, "value_length");
+	assert_int_equal(b.err.line, 0);
+	gs_batch_begin(b.batch, &(struct gs_batch_options){.labels = &path, .nlabels = 1, .max_name = 7});
+	assert_int_equal(gs_batch_read(b.batch, b.parser, NULL, GS_STR("a 1\n"), &b.err), GS_ELIMIT);
+	assert_string_equal(b.err.limit, "name_length");
+	bench_close(&b);
+}
+
+static void test_samples_are_limited(void **state) {
+	(void)state;
+	static const struct gs_batch_options limits = {.max_samples = 1};
+	assert_within(&limits, "a 1\n", NULL, "");
+	assert_within(&limits, "a 1\nb 1\n", "push_samples", "more than 1 samples");
+}
+
+/* What we add to a scrape is within every limit. */
+static void test_gauges_of_our_own_are_not_limited(void **state) {
+	(void)state;
+	struct gs_label labels[] = {{GS_STR_INIT("job"), GS_STR_INIT("x")}, {GS_STR_INIT("rack"), GS_STR_INIT("1")}};
+	struct bench b;
+	bench_open(&b, &(struct gs_store_options){0});
+	gs_batch_begin(
+	    b.batch, &(struct gs_batch_options){.labels = labels, .nlabels = 2, .max_labels = 1, .max_name = 4});
+	assert_int_equal(gs_batch_gauge(b.batch, GS_STR("scrape_x"), GS_STR(""), 1), GS_OK);
+	assert_int_equal(gs_batch_read(b.batch, b.parser, NULL, GS_STR(""), &b.err), GS_OK);
+	bench_close(&b);
+}
+
 static void test_no_memory(void **state) {
 	(void)state;
 	struct bench b;
@@ -106,6 +201,11 @@ int main(void) {
 	    cmocka_unit_test(test_times_of_creation_are_gauges),
 	    cmocka_unit_test(test_exemplars_are_read_and_not_kept),
 	    cmocka_unit_test(test_openmetrics_is_strict_in_a_push),
+	    cmocka_unit_test(test_labels_are_limited),
+	    cmocka_unit_test(test_lengths_are_limited),
+	    cmocka_unit_test(test_path_labels_are_limited),
+	    cmocka_unit_test(test_samples_are_limited),
+	    cmocka_unit_test(test_gauges_of_our_own_are_not_limited),
 	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,12 @@ struct response {
 static inline struct gs_web *serve(const struct gs_web_route *routes, void *ctx, size_t body_limit) {
 	struct gs_web *web = NULL;
 	struct gs_error err = {0};
-	struct gs_web_options options = {
-	    .listen = "127.0.0.1:0", .routes = routes, .ctx = ctx, .body_limit = body_limit, .threads = 2};
+	struct gs_web_options options = {.listen = "127.0.0.1:0",
+	    .routes = routes,
+	    .ctx = ctx,
+	    .body_limit = body_limit,
+	    .body_limit_key = "its.key",
+	    .threads = 2};
 	if (gs_web_start(&options, &web, &err) != GS_OK)
 		fail_msg("%s", err.text);
 	return web;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 #include "gravel/codec/codec.h"
+#include "gravel/telemetry/telemetry.h"
 
 #define LIMIT 10000
 
@@ -122,7 +123,7 @@ static void test_too_large_by_length(void **state) {
 		struct response r = read_response(fd, false);
 		assert_true(r.code == 413 || (r.code == 0 && i >= 3)); /* what fits no number is not ours to answer */
 		if (i < 2)
-			assert_body(&r, "the body is larger than the limit of 10000 bytes\n");
+			assert_body(&r, "the body is larger than the limit of 10000 bytes (its.key)\n");
 		assert_true(is_closed(fd));
 		response_free(&r);
 		close(fd);
@@ -131,7 +132,7 @@ static void test_too_large_by_length(void **state) {
 
 static void test_too_large_by_chunks(void **state) {
 	(void)state;
-	expect_letters("POST", LIMIT + 1, 1000, 413, "the body is larger than the limit of 10000 bytes\n");
+	expect_letters("POST", LIMIT + 1, 1000, 413, "the body is larger than the limit of 10000 bytes (its.key)\n");
 	expect_letters("POST", LIMIT + 1, LIMIT + 1, 413, NULL);
 	expect_letters("POST", LIMIT * 20, 30000, 413, NULL);
 	/* The connection lives on when the body was read to its end. */
@@ -197,7 +198,8 @@ static void test_encodings(void **state) {
 		assert_true(bomb.n < LIMIT);
 		expect_packed(gs_buf_slice(&small), names[k], 200, "500 48500");
 		expect_packed(gs_buf_slice(&full), names[k], 200, "10000 970000");
-		expect_packed(gs_buf_slice(&over), names[k], 413, "the body is larger than the limit of 10000 bytes\n");
+		expect_packed(
+		    gs_buf_slice(&over), names[k], 413, "the body is larger than the limit of 10000 bytes (its.key)\n");
 		expect_packed(gs_buf_slice(&bomb), names[k], 413, NULL);
 		expect_packed(gs_str_make(small.p, small.n - 1), names[k], 400,
 		    "the body is not what its Content-Encoding says: damaged or cut short\n");
@@ -315,14 +317,17 @@ static void test_many_bodies(void **state) {
 		usleep(5000);
 	}
 	struct response refused = ask(web, gs_buf_slice(&request));
-	assert_int_equal(refused.code, 503);
+	assert_int_equal(refused.code, 429);
 	assert_field(&refused, "Retry-After", "1");
+	assert_true(gs_str_eq(gs_buf_slice(&refused.body),
+	    GS_STR("4 bodies' worth of bytes is being sent here at once; try again later (its.key)\n")));
+	assert_true(gs_metric_get(GS_M_LIMITED, "bodies", NULL) >= 1);
 	response_free(&refused);
 	for (int i = 0; i < HALVES; i++) {
 		put(fds[i], GS_STR("a"));
 		struct response r = read_response(fds[i], false);
-		assert_true(r.code == 200 || r.code == 503);
-		codes[r.code == 503]++;
+		assert_true(r.code == 200 || r.code == 429);
+		codes[r.code == 429]++;
 		response_free(&r);
 	}
 	assert_in_range(codes[0], 1, 4); /* fewer than 4 where the refused were still holding memory */
