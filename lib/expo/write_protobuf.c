@@ -9,6 +9,7 @@
 #include <math.h>
 
 #define VARINT_MAX 10
+#define SUFFIX_MAX 16
 #define FIELD_MAX (2 * VARINT_MAX) /* a tag and a varint; a tag and a double take less */
 
 /* Wire types. */
@@ -204,14 +205,21 @@ static bool may_have_unit(enum gs_expo_type type, struct gs_str name, struct gs_
 	return unit.n != 0 && name.n > unit.n && gs_str_ends(name, unit) && name.p[name.n - unit.n - 1] == '_';
 }
 
-void gs_expo_pb_begin_family(struct gs_expo_pb_writer *writer, const struct gs_expo_family *family) {
+void gs_expo_pb_begin_family(
+    struct gs_expo_pb_writer *writer, const struct gs_expo_family *family, struct gs_str suffix) {
 	struct gs_expo_pb_writer *w = writer;
-	char room[GS_EXPO_ESCAPED_MAX(GS_LIMIT_NAME)];
+	char room[GS_EXPO_ESCAPED_MAX(GS_LIMIT_NAME) + SUFFIX_MAX];
+	assert(suffix.n <= SUFFIX_MAX);
 	if (family->name.n > GS_LIMIT_NAME) {
 		gs_buf_reserve(w->out, SIZE_MAX);
 		return;
 	}
 	struct gs_str name = written(w, GS_NAME_METRIC, family->name, room);
+	if (suffix.n != 0) {
+		memmove(room, name.p, name.n);
+		memcpy(room + name.n, suffix.p, suffix.n);
+		name = gs_str_make(room, name.n + suffix.n);
+	}
 	w->type = family->type;
 	w->family = begin(w->out, 0);
 	char *at = gs_buf_reserve(w->out, name.n + family->help.n + family->unit.n + 4 * FIELD_MAX);

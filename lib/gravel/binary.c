@@ -6,19 +6,12 @@
 #define MESSAGE_BYTES ((size_t)16 * 1024 * 1024)
 
 static void open_message(struct binary *binary) {
-	char name[GS_LIMIT_NAME + 16];
 	const struct family *family = binary->family;
 	struct gs_expo_family head = {
 	    .name = family->name, .help = family->help, .unit = family->unit, .type = binary->type};
-	struct gs_buf *out = binary->writer.out;
-	if (binary->suffix.n != 0 && family->name.n <= GS_LIMIT_NAME) {
-		memcpy(name, family->name.p, family->name.n);
-		memcpy(name + family->name.n, binary->suffix.p, binary->suffix.n);
-		head.name = gs_str_make(name, family->name.n + binary->suffix.n);
-	}
-	binary->start = out->n;
-	gs_expo_pb_begin_family(&binary->writer, &head);
-	binary->meta = out->n;
+	binary->start = binary->writer.out->n;
+	gs_expo_pb_begin_family(&binary->writer, &head, binary->suffix);
+	binary->meta = binary->writer.out->n;
 }
 
 static void close_message(struct binary *binary) {

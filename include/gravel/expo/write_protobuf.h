@@ -32,10 +32,12 @@ struct gs_expo_pb_totals {
 /** gs_expo_pb_init(writer, out, escaping): Write to the end of ${out}, whose error tells at last whether there was room and memory. */
 void gs_expo_pb_init(struct gs_expo_pb_writer *writer, struct gs_buf *out, enum gs_escaping escaping);
 
-/** gs_expo_pb_begin_family(writer, family):
+/** gs_expo_pb_begin_family(writer, family, suffix):
  * Types that the format does not know are written as the nearest: info and stateset as gauge. The unit is left out where the name does not end in it. A
- * name longer than GS_LIMIT_NAME: GS_ELIMIT in the buffer. */
-void gs_expo_pb_begin_family(struct gs_expo_pb_writer *writer, const struct gs_expo_family *family);
+ * name longer than GS_LIMIT_NAME: GS_ELIMIT in the buffer. With a ${suffix} (at most 16 bytes) the family is the metric that text has of that suffix, as which it must be
+ * untyped: as there the suffix stands behind the name as that is written. */
+void gs_expo_pb_begin_family(
+    struct gs_expo_pb_writer *writer, const struct gs_expo_family *family, struct gs_str suffix);
 
 /** gs_expo_pb_end_family(writer): One family may be written as several messages. */
 void gs_expo_pb_end_family(struct gs_expo_pb_writer *writer);

@@ -31,7 +31,7 @@ static int close_buffer(void **state) {
 
 static void begin(const char *name, enum gs_expo_type type) {
 	struct gs_expo_family family = {.name = gs_str_of(name), .type = type};
-	gs_expo_pb_begin_family(&w, &family);
+	gs_expo_pb_begin_family(&w, &family, (struct gs_str){0});
 }
 
 static const struct gs_label labels[] = {{GS_STR_INIT("a"), GS_STR_INIT("1")}, {GS_STR_INIT("b.c"), GS_STR_INIT("")}};
@@ -58,7 +58,7 @@ static void test_simple(void **state) {
 	    .help = GS_STR("The \"help\"\n."),
 	    .unit = GS_STR("seconds"),
 	    .type = GS_TYPE_COUNTER};
-	gs_expo_pb_begin_family(&w, &family);
+	gs_expo_pb_begin_family(&w, &family, (struct gs_str){0});
 	simple(labels, 2, 3.5);
 	simple(NULL, 0, NAN);
 	gs_expo_pb_end_family(&w);
@@ -107,7 +107,7 @@ static void test_bytes(void **state) {
 	pb_put(&expected, family);
 	struct gs_expo_family head = {.name = GS_STR("h"), .help = GS_STR("Help."), .type = GS_TYPE_HISTOGRAM};
 	struct gs_expo_pb_totals totals = {.sum = h->sample_sum, .count = (double)h->sample_count};
-	gs_expo_pb_begin_family(&w, &head);
+	gs_expo_pb_begin_family(&w, &head, (struct gs_str){0});
 	gs_expo_pb_begin_metric(&w, labels, 1);
 	gs_expo_pb_totals(&w, &totals);
 	gs_expo_pb_part(&w, 1, 3, &exemplar);
@@ -245,6 +245,20 @@ static void test_escaping(void **state) {
 	}
 }
 
+/* A part as a metric of its own has the name that it has in text. */
+static void test_suffixes(void **state) {
+	(void)state;
+	struct gs_expo_family family = {.name = GS_STR("a.b")};
+	gs_expo_pb_begin_family(&w, &family, GS_STR("_bucket"));
+	simple(NULL, 0, 1);
+	gs_expo_pb_end_family(&w);
+	assert_events("1T a.b_bucket untyped\n1S a.b_bucket{} 1 value of a.b_bucket untyped\nend 1\n");
+	gs_expo_pb_init(&w, &out, GS_ESCAPE_VALUES);
+	gs_expo_pb_begin_family(&w, &family, GS_STR("_bucket"));
+	gs_expo_pb_end_family(&w);
+	assert_events("1T U__a_2e_b_bucket untyped\nend 1\n");
+}
+
 static void test_units(void **state) {
 	(void)state;
 	static const struct {
@@ -263,7 +277,7 @@ static void test_units(void **state) {
 		char events[128];
 		struct gs_expo_family family = {
 		    .name = gs_str_of(cases[i].name), .unit = GS_STR("bytes"), .type = cases[i].type};
-		gs_expo_pb_begin_family(&w, &family);
+		gs_expo_pb_begin_family(&w, &family, (struct gs_str){0});
 		gs_expo_pb_end_family(&w);
 		snprintf(events, sizeof(events), "1T %s %s\n%s%s%send 1\n", cases[i].name,
 		    gs_expo_type_name(cases[i].type), cases[i].written ? "1U " : "",
@@ -370,7 +384,7 @@ static void test_long_names(void **state) {
 	static char name[GS_LIMIT_NAME + 1];
 	memset(name, 'n', sizeof(name));
 	struct gs_expo_family family = {.name = gs_str_make(name, sizeof(name)), .type = GS_TYPE_GAUGE};
-	gs_expo_pb_begin_family(&w, &family);
+	gs_expo_pb_begin_family(&w, &family, (struct gs_str){0});
 	assert_int_equal(out.status, GS_ELIMIT);
 	gs_buf_clear(&out);
 	struct gs_label label = {gs_str_make(name, sizeof(name)), GS_STR("1")};
@@ -386,6 +400,7 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_parts, open_buffer, close_buffer),
 	    cmocka_unit_test_setup_teardown(test_native, open_buffer, close_buffer),
 	    cmocka_unit_test_setup_teardown(test_escaping, open_buffer, close_buffer),
+	    cmocka_unit_test_setup_teardown(test_suffixes, open_buffer, close_buffer),
 	    cmocka_unit_test_setup_teardown(test_units, open_buffer, close_buffer),
 	    cmocka_unit_test_setup_teardown(test_times, open_buffer, close_buffer),
 	    cmocka_unit_test_setup_teardown(test_lengths, open_buffer, close_buffer),
