@@ -134,13 +134,13 @@ def test_limits_hold_for_groups(stand):
     assert request(gateway + "x", "PUT", "a 1\n" + "# %s\n" % ("x" * 70000)).code == 413
     assert request(gateway + "x", "PUT", gzip.compress(b"# x\n" * 100000), {"Content-Encoding": "gzip"}).code == 413
     answer = request(gateway + "x", "PUT", many)
-    assert (answer.code, answer.text) == (413, "11:1: more than 10 samples\n")
+    assert (answer.code, answer.text) == (413, "11:1: more than 10 samples (receiver.limits.push_samples)\n")
     assert request(gateway + "x/" + "/".join("l%d/1" % i for i in range(40)), "PUT", "a 1\n").code == 413
     assert receiver.served() == set()
     for job in "xy":
         assert request(gateway + job, "PUT", "a 1\n").code == 200
     answer = request(gateway + "z", "PUT", "a 1\n")
-    assert (answer.code, answer.text) == (429, "the store is full: it holds 2 groups\n")
+    assert (answer.code, answer.text) == (429, "the store is full: it may hold 2 groups (receiver.limits.groups)\n")
     assert request(gateway + "x", "PUT", "b 1\n").code == 200
     assert request(gateway + "y", "DELETE").code == 202
     assert request(gateway + "z", "PUT", "a 1\n").code == 200
