@@ -137,17 +137,14 @@ static void test_lengths(void **state) {
 /* As many labels as there can be. */
 static void test_labels(void **state) {
 	(void)state;
-	char body[4096] = "# TYPE c_total counter\nc_total 3 # {", expected[4096] = COUNTER "c_total 3 # {";
+	char labels[1024], body[4096], expected[4096];
+	size_t n = 0;
 	struct bench b;
-	for (unsigned i = 0; i < 52; i++) {
-		char label[16];
-		snprintf(label, sizeof(label), "%s%c=\"%s\"", i != 0 ? "," : "", i < 26 ? 'a' + i : 'A' + i - 26,
-		    i == 51 ? "" : "1");
-		strcat(body, label);
-		strcat(expected, label);
-	}
-	strcat(body, "} 1\n");
-	strcat(expected, "} 1\n");
+	for (unsigned i = 0; i < 52; i++)
+		n += (size_t)snprintf(labels + n, sizeof(labels) - n, "%s%c=\"%s\"", i != 0 ? "," : "",
+		    i < 26 ? 'a' + i : 'A' + i - 26, i == 51 ? "" : "1");
+	snprintf(body, sizeof(body), "# TYPE c_total counter\nc_total 3 # {%s} 1\n", labels);
+	snprintf(expected, sizeof(expected), COUNTER "c_total 3 # {%s} 1\n", labels);
 	bench_open(&b, &plain);
 	assert_pushed(&b, body);
 	assert_strict(&b, expected);

@@ -288,9 +288,10 @@ static void test_exemplars(void **state) {
 	assert_sum("", &with, &without, "4 whole 0 0:0 sum 0 +1:4 #{t=x} 1 #{} 3 @1");
 	assert_sum("replace", &with, &without, "2 whole 0 0:0 sum 0 +1:2");
 	with.nexemplars = 20;
-	char expected[256] = "2 whole 0 0:0 sum 0 +1:2 #{t=x} 1 #{} 3 @1";
+	char expected[256];
+	size_t n = (size_t)snprintf(expected, sizeof(expected), "2 whole 0 0:0 sum 0 +1:2 #{t=x} 1 #{} 3 @1");
 	for (int i = 3; i < 16; i++)
-		strcat(expected, " #{} 0");
+		n += (size_t)snprintf(expected + n, sizeof(expected) - n, " #{} 0");
 	assert_sum("replace", &without, &with, expected);
 }
 
