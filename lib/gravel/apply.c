@@ -223,6 +223,8 @@ static enum gs_status prepare_value(
 		return GS_ENOMEM;
 	if (!combines(mode.kind) || change->fresh)
 		return GS_OK;
+	if (!gs_layout_fits(extra->parts->layout, change->parts->layout))
+		return GS_ELIMIT;
 	struct parts *merged = gs_parts_merge(store, extra->parts, change->parts, kind, mode.kind);
 	gs_parts_free(store, change->parts);
 	change->parts = merged;
@@ -303,7 +305,12 @@ static enum gs_status prepare_point(struct gs_store *store, struct run *run, con
 		return status;
 	}
 	change->series->round = store->round;
-	return prepare_value(store, change, owner, time_ms, run->type);
+	status = prepare_value(store, change, owner, time_ms, run->type);
+	if (status == GS_ELIMIT)
+		gs_error_set(err, status, point->line, 1,
+		    "\"%.*s\" would have more than %d buckets or quantiles together with those that are stored",
+		    GS_FMT(gs_batch_shortened(point->family->name)), GS_LIMIT_BUCKETS);
+	return status;
 }
 
 /* A histogram of a scrape whose every part was dropped has nothing to say. */

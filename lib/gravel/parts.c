@@ -91,6 +91,18 @@ struct layout *gs_layout_of_point(struct gs_store *store, const struct batch_poi
 	return layout;
 }
 
+bool gs_layout_fits(const struct layout *a, const struct layout *b) {
+	uint32_t i = 0, k = 0, n = 0;
+	if (a == b || a->n + b->n <= GS_LIMIT_BUCKETS)
+		return true;
+	for (; i < a->n && k < b->n; n++) {
+		double at = a->at[i] < b->at[k] ? a->at[i] : b->at[k];
+		i += a->at[i] == at;
+		k += b->at[k] == at;
+	}
+	return n + (a->n - i) + (b->n - k) <= GS_LIMIT_BUCKETS;
+}
+
 struct layout *gs_layout_union(struct gs_store *store, const struct layout *a, const struct layout *b) {
 	struct bound *bounds = gs_alloc_array((size_t)a->n + b->n, sizeof(*bounds));
 	uint32_t i = 0, k = 0, n = 0;

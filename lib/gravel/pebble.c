@@ -151,6 +151,22 @@ static enum gs_status reserve_slice(struct gs_store *store, struct pebble *pebbl
 	return GS_OK;
 }
 
+/* Whether the slices have not too many different bounds, when ${content} (NULL: a new one) gets those of ${layout}: who reads puts them together. */
+static bool bounds_fit(
+    const struct pebble *pebble, const union slot *content, const struct layout *layout, int64_t now_ms) {
+	const struct layout *last = layout;
+	size_t bounds = layout->n;
+	uint32_t from, to;
+	find_kept(pebble, now_ms, &from, &to);
+	for (uint32_t i = from; i < to; i++) {
+		const union slot *other = slice_at(pebble, i) + 1;
+		const struct layout *its = other != content ? other->tally->layout : layout;
+		bounds += its != last ? its->n : 0;
+		last = its;
+	}
+	return bounds <= GS_LIMIT_PEBBLE_BOUNDS;
+}
+
 enum gs_status gs_pebble_reserve(
     struct gs_store *store, struct pebble *pebble, const struct batch_point *point, int64_t at_ms, int64_t now_ms) {
 	const struct rule *rule = &pebble->rule;
@@ -160,7 +176,12 @@ enum gs_status gs_pebble_reserve(
 		return GS_ENOMEM;
 	if (is_simple(pebble))
 		return gs_cell_reserve(store, content != NULL ? content : &pebble->spare, rule->agg);
-	return gs_tally_reserve(store, rule, content != NULL ? content->tally : NULL, point, &pebble->spare.tally);
+	enum gs_status status =
+	    gs_tally_reserve(store, rule, content != NULL ? content->tally : NULL, point, &pebble->spare.tally);
+	if (status != GS_OK)
+		return status;
+	const struct tally *tally = pebble->spare.tally != NULL ? pebble->spare.tally : content->tally;
+	return bounds_fit(pebble, content, tally->layout, now_ms) ? GS_OK : GS_ELIMIT;
 }
 
 /* A new slice. */

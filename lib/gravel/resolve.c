@@ -276,6 +276,21 @@ static enum gs_status spell_bound(struct gs_batch *batch, double at, struct gs_s
 	return text->n == s.n ? GS_OK : GS_ENOMEM;
 }
 
+/* Behind how many of the parts the bound stands: nearly always behind all of them. */
+static uint32_t part_place(const struct batch_point *point, double at) {
+	uint32_t low = 0, high = point->nparts;
+	if (high == 0 || point->parts[high - 1].at <= at)
+		return high;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (point->parts[middle].at <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point, const struct raw_sample *sample,
     struct gs_str text, struct gs_error *err) {
 	double at = 0;
@@ -296,10 +311,7 @@ static enum gs_status add_part(struct gs_batch *batch, struct batch_point *point
 	}
 	if (spell_bound(batch, at, &text) != GS_OK)
 		return GS_ENOMEM;
-	/* Keep them sorted: they nearly always come so. */
-	uint32_t i = point->nparts;
-	while (i > 0 && point->parts[i - 1].at > at)
-		i--;
+	uint32_t i = part_place(point, at);
 	if (i > 0 && point->parts[i - 1].at == at)
 		return duplicate(sample, err);
 	memmove(point->parts + i + 1, point->parts + i, (point->nparts - i) * sizeof(*point->parts));

@@ -107,6 +107,10 @@ enum gs_status gs_tally_reserve(struct gs_store *store, const struct rule *rule,
 	if (tally != NULL && has_bounds(tally->layout, point))
 		return reserve_cells(store, rule, tally);
 	struct layout *layout = gs_layout_of_point(store, point);
+	if (layout != NULL && tally != NULL && !gs_layout_fits(tally->layout, layout)) {
+		gs_layout_put(store, layout);
+		return GS_ELIMIT;
+	}
 	if (layout != NULL && tally != NULL) {
 		struct layout *both = gs_layout_union(store, tally->layout, layout);
 		gs_layout_put(store, layout);

@@ -124,6 +124,7 @@ static inline double gs_combine(enum gs_mode_kind mode, double stored, double pu
 struct layout *gs_layout_of_point(
     struct gs_store *store, const struct batch_point *point); /* one more ref; NULL: no memory */
 struct layout *gs_layout_union(struct gs_store *store, const struct layout *a, const struct layout *b); /* the same */
+bool gs_layout_fits(const struct layout *a, const struct layout *b); /* their union has not too many bounds */
 struct layout *gs_layout_ref(struct layout *layout); /* one more */
 void gs_layout_put(struct gs_store *store, struct layout *layout); /* one less */
 struct parts *gs_parts_new(

@@ -40,6 +40,8 @@
 #define GS_LIMIT_RENDER_CACHE (64 * 1024 * 1024)
 /* Fixed: how long the selectors of a reader may look at one family, for the writer waits meanwhile. */
 #define GS_LIMIT_MATCH_MS 250
+/* Fixed: bounds that the slices of a pebble of histograms have together, those of neighbours with the same once. */
+#define GS_LIMIT_PEBBLE_BOUNDS (4 * GS_LIMIT_BUCKETS)
 /* Fixed by the grammar of pebbles (DESIGN 3.2). */
 #define GS_LIMIT_PEBBLE_SLICES 100
 #define GS_LIMIT_PEBBLE_WINDOW_MS (366LL * 86400 * 1000)

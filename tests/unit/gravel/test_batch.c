@@ -171,6 +171,31 @@ static void test_gauges_of_our_own_are_not_limited(void **state) {
 	bench_close(&b);
 }
 
+static void test_buckets_in_any_order(void **state) {
+	(void)state;
+	static const char *const les[] = {"+Inf", "0.5", "7", "1", "3", "2", "1e9"};
+	struct bench b;
+	struct gs_buf body;
+	gs_buf_init(&body, 4096);
+	bench_open(&b, &(struct gs_store_options){0});
+	for (size_t twice = 0; twice < 8; twice++) { /* the last one: none is there twice */
+		gs_buf_clear(&body);
+		gs_buf_cstr(&body, "# TYPE h histogram\nh_sum 1\n");
+		for (size_t i = 0; i < 7; i++)
+			gs_buf_printf(&body, "h_bucket{le=\"%s\"} 4\n", les[i]);
+		if (twice < 7)
+			gs_buf_printf(&body, "h_bucket{le=\"%s.0\"} 4\n", les[twice]);
+		gs_buf_char(&body, '\0');
+		assert_int_equal(push(&b, body.p), twice < 7 ? GS_EINVAL : GS_OK);
+		assert_true(twice == 7 || b.err.line == 10);
+	}
+	assert_exposition(&b, "# TYPE h histogram\nh_bucket{le=\"0.5\"} 4\nh_bucket{le=\"1\"} 4\nh_bucket{le=\"2\"} 4\n"
+			      "h_bucket{le=\"3\"} 4\nh_bucket{le=\"7\"} 4\nh_bucket{le=\"1e9\"} "
+			      "4\nh_bucket{le=\"+Inf\"} 4\nh_sum 1\nh_count 4\n");
+	gs_buf_free(&body);
+	bench_close(&b);
+}
+
 static void test_no_memory(void **state) {
 	(void)state;
 	struct bench b;
@@ -206,6 +231,7 @@ int main(void) {
 	    cmocka_unit_test(test_path_labels_are_limited),
 	    cmocka_unit_test(test_samples_are_limited),
 	    cmocka_unit_test(test_gauges_of_our_own_are_not_limited),
+	    cmocka_unit_test(test_buckets_in_any_order),
 	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

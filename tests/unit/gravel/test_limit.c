@@ -270,6 +270,64 @@ static void test_gateway_groups(void **state) {
 	bench_close(&b);
 }
 
+/* Histogram h of ${n} bounds, from ${first} on, and +Inf. */
+static void push_bounds(struct bench *b, unsigned first, unsigned n, const char *mode, enum gs_status expected) {
+	struct gs_buf body;
+	gs_buf_init(&body, 1 << 20);
+	gs_buf_cstr(&body, "# TYPE h histogram\n");
+	for (unsigned i = first; i < first + n; i++)
+		gs_buf_printf(&body, "h_bucket{le=\"%u\",clearmode=\"%s\"} 1\n", i, mode);
+	gs_buf_printf(&body, "h_count{clearmode=\"%s\"} 1\n", mode);
+	gs_buf_char(&body, '\0');
+	assert_int_equal(push(b, body.p), expected);
+	gs_buf_free(&body);
+}
+
+#define TOO_MANY_BOUNDS "\"h\" would have more than 4096 buckets or quantiles together with those that are stored"
+
+/* Pushes that add would else let one series grow for ever. */
+static void test_bounds_of_a_histogram(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &(struct gs_store_options){0});
+	push_bounds(&b, 0, 3000, "sum", GS_OK);
+	push_bounds(&b, 2000, 2095, "sum", GS_OK); /* 4095 and +Inf */
+	push_bounds(&b, 0, 4095, "sum", GS_OK);
+	push_bounds(&b, 4000, 96, "max", GS_ELIMIT);
+	assert_string_equal(b.err.text, TOO_MANY_BOUNDS);
+	assert_null(b.err.limit);
+	assert_int_equal(b.err.line, 2);
+	push_bounds(&b, 4095, 1, "sum", GS_ELIMIT);
+	push_bounds(&b, 0, 1, "sum", GS_OK);
+	/* What takes its place does not meet them. */
+	push_bounds(&b, 10000, 4095, "replace", GS_OK);
+	push_bounds(&b, 0, 1, "sum", GS_ELIMIT);
+	bench_close(&b);
+}
+
+static void test_bounds_of_a_pebble(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &(struct gs_store_options){0});
+	push_bounds(&b, 0, 4000, "sum100s", GS_OK);
+	push_bounds(&b, 4000, 96, "sum100s", GS_ELIMIT); /* of one slice */
+	assert_string_equal(b.err.text, TOO_MANY_BOUNDS);
+	for (unsigned i = 1; i < 4; i++) {
+		b.now += 1000;
+		push_bounds(&b, i * 4000, 4000, "sum100s", GS_OK);
+	}
+	b.now += 1000;
+	push_bounds(&b, 16000, 4000, "sum100s", GS_ELIMIT); /* of all together */
+	push_bounds(&b, 0, 300, "sum100s", GS_OK);
+	/* The same in many slices are nothing. */
+	b.now += 200000;
+	for (unsigned i = 0; i < 100; i++) {
+		push_bounds(&b, 0, 4000, "sum100s", GS_OK);
+		b.now += 1000;
+	}
+	bench_close(&b);
+}
+
 /* Against an obvious count: what every source would have afterwards. */
 
 enum { FAMILIES = 3, VALUES = 6, SOURCES = 6 };
@@ -404,6 +462,8 @@ int main(void) {
 	    cmocka_unit_test(test_groups),
 	    cmocka_unit_test(test_what_we_add_is_not_refused),
 	    cmocka_unit_test(test_gateway_groups),
+	    cmocka_unit_test(test_bounds_of_a_histogram),
+	    cmocka_unit_test(test_bounds_of_a_pebble),
 	    cmocka_unit_test(test_at_random),
 	    cmocka_unit_test(test_out_of_memory),
 	};
