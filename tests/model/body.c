@@ -5,6 +5,8 @@
 #include "gravel/base/num.h"
 #include "model.h"
 
+#define EXEMPLAR_MAX 128 /* characters of the labels of an exemplar */
+
 /* Text */
 
 static void put_quoted(struct gs_buf *out, const char *s) {
@@ -38,6 +40,18 @@ static void put_label(struct gs_buf *out, bool *first, const char *name, const c
 	put_quoted(out, value);
 }
 
+static void put_exemplar(struct gs_buf *out, const struct m_exemplar *exemplar) {
+	char seconds[GS_NUM_DOUBLE_MAX];
+	if (exemplar->trace == NULL)
+		return;
+	gs_buf_printf(out, " # {trace=\"%s\"} ", exemplar->trace);
+	gs_buf_double(out, exemplar->value);
+	if (!exemplar->has_time)
+		return;
+	gs_buf_char(out, ' ');
+	gs_buf_add(out, seconds, gs_num_print_ms_as_seconds(seconds, exemplar->time_ms));
+}
+
 static void put_sample(struct gs_buf *out, const struct m_line *line) {
 	bool first = gs_expo_is_metric_name(gs_str_of(line->name));
 	if (first)
@@ -58,6 +72,7 @@ static void put_sample(struct gs_buf *out, const struct m_line *line) {
 		gs_buf_char(out, ' ');
 		gs_buf_i64(out, line->time_ms);
 	}
+	put_exemplar(out, &line->exemplar);
 }
 
 static void put_help(struct gs_buf *out, const char *help) {
@@ -77,7 +92,9 @@ void m_body_text(const struct m_body *body, struct gs_buf *out) {
 		if (line->kind == M_SAMPLE) {
 			put_sample(out, line);
 		} else {
-			gs_buf_cstr(out, line->kind == M_TYPE ? "# TYPE " : "# HELP ");
+			gs_buf_cstr(out, line->kind == M_TYPE   ? "# TYPE "
+					 : line->kind == M_HELP ? "# HELP "
+								: "# UNIT ");
 			put_name(out, line->name);
 			gs_buf_char(out, ' ');
 			if (line->kind == M_TYPE)
@@ -104,7 +121,7 @@ static struct m_family *family_of(struct m_batch *batch, const char *name) {
 	if (family != NULL)
 		return family;
 	family = &batch->families[batch->nfamilies++];
-	*family = (struct m_family){.name = name, .help = ""};
+	*family = (struct m_family){.name = name, .help = "", .unit = ""};
 	return family;
 }
 
@@ -115,6 +132,11 @@ static enum gs_status read_heads(const struct m_body *body, struct m_batch *batc
 		if (line->kind == M_SAMPLE)
 			continue;
 		struct m_family *family = family_of(batch, line->name);
+		if (line->kind == M_UNIT) {
+			if (line->help[0] != '\0')
+				family->unit = line->help;
+			continue;
+		}
 		if (line->kind == M_HELP) {
 			if (line->help[0] != '\0')
 				family->help = line->help;
@@ -234,6 +256,13 @@ static const char *as_number(double v) {
 	return m_intern(text);
 }
 
+/* Only short ones. */
+static void keep_exemplar(struct m_point *point, double at, const struct m_line *line) {
+	const char *trace = line->exemplar.trace;
+	if (trace != NULL && strlen("trace") + strlen(trace) <= EXEMPLAR_MAX)
+		m_exemplars_put(&point->value.exemplars, at, &line->exemplar);
+}
+
 /* Put the value of the sample into its point; false: it cannot be a part, or the point has it already. */
 static bool fill(
     struct m_point *point, const struct m_line *line, const char *suffix, const char *bound, bool gateway) {
@@ -243,6 +272,8 @@ static bool fill(
 		if (point->samples != 0)
 			return false;
 		point->value.simple = line->value;
+		if (point->family->type == GS_TYPE_COUNTER)
+			keep_exemplar(point, (double)INFINITY, line);
 		return true;
 	}
 	if (m_same(suffix, "_sum") || m_same(suffix, "_gsum"))
@@ -254,7 +285,11 @@ static bool fill(
 		return false;
 	if (bound[0] == '\0' || gs_num_parse_double(gs_str_of(bound), &at) != GS_OK || isnan(at))
 		return false;
-	return m_parts_put(parts, at, gateway ? as_number(at) : bound, line->value);
+	if (!m_parts_put(parts, at, gateway ? as_number(at) : bound, line->value))
+		return false;
+	if (kind == M_HISTOGRAM)
+		keep_exemplar(point, at, line);
+	return true;
 }
 
 /* Found while reading, before what needs the whole body. */

@@ -44,7 +44,18 @@ static bool is_name(struct gs_str piece) {
 	return piece.n != 0 && piece.p[0] == '"' && memchr(piece.p, '=', piece.n) == NULL;
 }
 
-static struct sight look(struct gs_str line) {
+/* A label, with its bound as a number where that is asked for: other formats than text write it their own way. */
+static uint64_t hash_label(struct gs_str piece, bool numbers) {
+	struct gs_str name, value;
+	double bound;
+	if (!numbers || !gs_str_cut(piece, '=', &name, &value) || value.n < 2 ||
+	    !(gs_str_eq(name, GS_STR("le")) || gs_str_eq(name, GS_STR("quantile"))) ||
+	    gs_num_parse_double(gs_str_make(value.p + 1, value.n - 2), &bound) != GS_OK)
+		return mix(gs_hash_stable(piece, 1));
+	return mix(gs_hash_stable(name, 1) + gs_hash_stable(gs_str_make((const char *)&bound, sizeof(bound)), 5));
+}
+
+static struct sight look(struct gs_str line, bool numbers) {
 	struct sight sight = {.line = line};
 	size_t i = 0;
 	while (i < line.n && line.p[i] != '{' && line.p[i] != ' ')
@@ -59,7 +70,7 @@ static struct sight look(struct gs_str line) {
 		if (is_name(piece))
 			sight.name = gs_hash_stable(gs_str_make(piece.p + 1, piece.n - 2), 0);
 		else if (piece.n != 0)
-			labels += mix(gs_hash_stable(piece, 1));
+			labels += hash_label(piece, numbers);
 	}
 	if (i < line.n && line.p[i] == '}')
 		i++;
@@ -87,7 +98,7 @@ static bool same(struct gs_str a, struct gs_str b) {
 				heads[k] = mix(heads[k] + gs_hash_stable(line, 2) + (head ? 0 : 1));
 				continue;
 			}
-			struct sight sight = look(line);
+			struct sight sight = look(line, false);
 			head = false;
 			sums[k] += mix(sight.series + mix(gs_hash_stable(sight.value, 3)));
 		}
@@ -102,7 +113,7 @@ static int compare_sights(const void *a, const void *b) {
 	return gs_str_cmp(x->value, y->value);
 }
 
-static size_t sorted_sights(struct gs_str text, struct sight *sights, uint64_t *ret_heads) {
+static size_t sorted_sights(struct gs_str text, struct sight *sights, uint64_t *ret_heads, bool numbers) {
 	struct gs_str line;
 	size_t n = 0;
 	*ret_heads = 0;
@@ -110,7 +121,7 @@ static size_t sorted_sights(struct gs_str text, struct sight *sights, uint64_t *
 		if (is_comment(line))
 			*ret_heads = mix(*ret_heads + gs_hash_stable(line, 2));
 		else if (n < LINES_MAX)
-			sights[n++] = look(line);
+			sights[n++] = look(line, numbers);
 	}
 	if (n != 0)
 		qsort(sights, n, sizeof(*sights), compare_sights);
@@ -126,15 +137,11 @@ static bool is_near(struct gs_str a, struct gs_str b, double tolerance) {
 	return fabs(x - y) <= tolerance * fmax(fabs(x), fabs(y));
 }
 
-bool compare_family(struct gs_str got, struct gs_str want, double tolerance, struct gs_buf *why) {
-	static struct sight a[LINES_MAX], b[LINES_MAX];
-	if (same(got, want))
-		return true;
-	uint64_t heads[2];
-	size_t na = sorted_sights(got, a, &heads[0]), nb = sorted_sights(want, b, &heads[1]), i = 0, k = 0;
-	bool equal = heads[0] == heads[1];
-	if (!equal)
-		gs_buf_cstr(why, "  the heads differ\n");
+/* How two sorted lists differ. */
+static bool compare_lists(
+    const struct sight *a, size_t na, const struct sight *b, size_t nb, double tolerance, struct gs_buf *why) {
+	size_t i = 0, k = 0;
+	bool equal = true;
 	while (i < na || k < nb) {
 		bool both = i < na && k < nb && a[i].series == b[k].series;
 		if (both && is_near(a[i].value, b[k].value, tolerance)) {
@@ -153,6 +160,24 @@ bool compare_family(struct gs_str got, struct gs_str want, double tolerance, str
 		k += step_b;
 	}
 	return equal;
+}
+
+bool compare_family(struct gs_str got, struct gs_str want, double tolerance, struct gs_buf *why) {
+	static struct sight a[LINES_MAX], b[LINES_MAX];
+	uint64_t heads[2];
+	if (same(got, want))
+		return true;
+	size_t na = sorted_sights(got, a, &heads[0], false), nb = sorted_sights(want, b, &heads[1], false);
+	if (heads[0] != heads[1])
+		gs_buf_cstr(why, "  the heads differ\n");
+	return compare_lists(a, na, b, nb, tolerance, why) && heads[0] == heads[1];
+}
+
+bool compare_samples(struct gs_str got, struct gs_str want, struct gs_buf *why) {
+	static struct sight a[LINES_MAX], b[LINES_MAX];
+	uint64_t heads;
+	size_t na = sorted_sights(got, a, &heads, true), nb = sorted_sights(want, b, &heads, true);
+	return compare_lists(a, na, b, nb, 0, why);
 }
 
 /* Validity */
@@ -197,7 +222,7 @@ bool compare_valid(struct gs_str text, struct gs_buf *why) {
 			head = line;
 			continue;
 		}
-		struct sight sight = look(line);
+		struct sight sight = look(line, false);
 		(void)slot_of(series, sight.series, round, &is_new);
 		if (!is_new)
 			return invalid(why, "a series stands twice", line);

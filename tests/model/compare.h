@@ -13,6 +13,9 @@
  * appended to ${why}. */
 bool compare_family(struct gs_str got, struct gs_str want, double tolerance, struct gs_buf *why);
 
+/** compare_samples(got, want, why): Whether two expositions have the same samples; heads are not looked at, and bounds are numbers. */
+bool compare_samples(struct gs_str got, struct gs_str want, struct gs_buf *why);
+
 /** compare_valid(text, why):
  * Whether no series stands twice in the exposition ${text} and the lines of every metric name stand together, as far as they are no parts
  * of histograms and summaries, which may take turns within their family. */

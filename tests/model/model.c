@@ -7,7 +7,6 @@
 #include "gravel/base/mem.h"
 
 #define FORGET_STALE_MS (3600 * 1000)
-#define MOMENT_MS 1000
 #define TYPES (GS_TYPE_GAUGEHISTOGRAM + 1)
 
 struct model *m_new(const struct m_limits *limits) {
@@ -61,16 +60,19 @@ static bool is_stored(const struct model *model, const char *name) {
 	return false;
 }
 
-static void set_help(struct model *model, const char *name, const char *help) {
-	if (help[0] == '\0' || !is_stored(model, name))
+/* The newest help and unit that are not empty. */
+static void set_help(struct model *model, const char *name, const char *help, const char *unit) {
+	if ((help[0] == '\0' && unit[0] == '\0') || !is_stored(model, name))
 		return;
-	for (size_t i = 0; i < model->nhelps; i++) {
-		if (m_same(model->helps[i].name, name)) {
-			model->helps[i].help = help;
-			return;
-		}
-	}
-	model->helps[model->nhelps++] = (struct m_help){.name = name, .help = help};
+	size_t i = 0;
+	while (i < model->nhelps && !m_same(model->helps[i].name, name))
+		i++;
+	if (i == model->nhelps)
+		model->helps[model->nhelps++] = (struct m_help){.name = name, .help = "", .unit = ""};
+	if (help[0] != '\0')
+		model->helps[i].help = help;
+	if (unit[0] != '\0')
+		model->helps[i].unit = unit;
 }
 
 /* The help of a family leaves with its last series. */
@@ -105,10 +107,7 @@ static struct m_series *add_series(
 	return series;
 }
 
-typedef bool m_pick_fn(const struct m_series *series, const void *ctx);
-
-/* Remove the series that ${pick} picks; returns how many. */
-static size_t remove_series(struct model *model, m_pick_fn *pick, const void *ctx) {
+size_t m_remove_series(struct model *model, m_pick_fn *pick, const void *ctx) {
 	size_t kept = 0, n = model->nseries;
 	for (size_t i = 0; i < n; i++) {
 		if (pick(model->series[i], ctx))
@@ -288,7 +287,7 @@ static bool is_replaced(const struct m_series *series, const void *ctx) {
 	       m_has_labels(series->labels, series->nlabels, replaced->options->labels, replaced->options->nlabels);
 }
 
-static bool is_in_batch(const struct m_batch *batch, const char *name) {
+bool m_is_in_batch(const struct m_batch *batch, const char *name) {
 	for (unsigned i = 0; i < batch->npoints; i++) {
 		if (m_same(batch->points[i].family->name, name))
 			return true;
@@ -301,7 +300,7 @@ static bool leaves(const struct m_apply *apply, const struct m_series *series) {
 	if (series->renewed || series->owner != apply->owner)
 		return false;
 	if (is_gateway(apply->owner) && apply->leaving < 0)
-		return is_in_batch(apply->batch, series->name);
+		return m_is_in_batch(apply->batch, series->name);
 	if (apply->owner != M_PUSHED)
 		return true;
 	for (unsigned i = 0; i < apply->batch->nfamilies; i++) {
@@ -424,6 +423,7 @@ static bool put_plain(const struct m_step *step, const struct m_mode *mode, bool
 		return true;
 	}
 	series->value.simple = m_combine(mode->kind, series->value.simple, point->value.simple);
+	m_exemplars_add(&series->value.exemplars, &point->value.exemplars);
 	m_parts_combine(mode->kind, &series->value.parts, &point->value.parts, m_kind_of(step->type));
 	return true;
 }
@@ -476,16 +476,16 @@ static void finish_family(const struct m_apply *apply, const struct m_family *fa
 		any |= apply->batch->points[i].family == family;
 	if (!any || !is_stored(model, family->name))
 		return;
-	set_help(model, family->name, family->help);
+	set_help(model, family->name, family->help, family->unit);
 	if (push && family->typed)
 		give_type(model, family);
 	struct m_replaced replaced = {.family = family, .options = &apply->batch->options};
 	if (push && family->family_mode)
-		apply->result->series_gone += remove_series(model, is_replaced, &replaced);
+		apply->result->series_gone += m_remove_series(model, is_replaced, &replaced);
 	apply->result->type_conflicts += types_of(model, family->name, &type) > 1;
 }
 
-static enum gs_status apply_batch(
+enum gs_status m_apply_batch(
     struct model *model, const struct m_batch *batch, int owner, int leaving, int64_t now_ms, struct m_result *result) {
 	static struct m_apply apply;
 	enum gs_status status = GS_OK;
@@ -504,7 +504,7 @@ static enum gs_status apply_batch(
 	if (status == GS_OK && !is_within(&apply, true))
 		status = GS_ELIMIT;
 	if (status != GS_OK) {
-		(void)remove_series(model, is_created, NULL);
+		(void)m_remove_series(model, is_created, NULL);
 		return status;
 	}
 	for (size_t i = 0; i < model->nseries; i++)
@@ -518,19 +518,19 @@ static enum gs_status apply_batch(
 
 enum gs_status m_push(struct model *model, const struct m_batch *batch, int64_t now_ms, struct m_result *ret) {
 	*ret = (struct m_result){0};
-	return apply_batch(model, batch, M_PUSHED, -1, now_ms, ret);
+	return m_apply_batch(model, batch, M_PUSHED, -1, now_ms, ret);
 }
 
-static bool is_left_behind(const struct m_series *series, const void *ctx) {
+bool m_is_left_behind(const struct m_series *series, const void *ctx) {
 	return series->owner == *(const int *)ctx && !series->renewed;
 }
 
 static enum gs_status replace_owned(
     struct model *model, const struct m_batch *batch, int owner, int64_t now_ms, struct m_result *ret) {
 	*ret = (struct m_result){0};
-	enum gs_status status = apply_batch(model, batch, owner, -1, now_ms, ret);
+	enum gs_status status = m_apply_batch(model, batch, owner, -1, now_ms, ret);
 	if (status == GS_OK)
-		ret->series_gone += remove_series(model, is_left_behind, &owner);
+		ret->series_gone += m_remove_series(model, m_is_left_behind, &owner);
 	return status;
 }
 
@@ -582,114 +582,11 @@ void m_delete(struct model *model, const struct m_label *labels, unsigned nlabel
 		model->series[i]->renewed =
 		    !m_has_labels(model->series[i]->labels, model->series[i]->nlabels, labels, nlabels);
 	int owner = M_PUSHED;
-	ret->series_gone = remove_series(model, is_left_behind, &owner);
+	ret->series_gone = m_remove_series(model, m_is_left_behind, &owner);
 }
 
-static bool is_owned(const struct m_series *series, const void *ctx) {
+bool m_is_owned(const struct m_series *series, const void *ctx) {
 	return series->owner == *(const int *)ctx;
-}
-
-/* Groups of the Pushgateway's dialect */
-
-static struct m_gateway *find_gateway(struct model *model, const struct m_label *key, unsigned nkey) {
-	for (size_t i = 0; i < model->ngateways; i++) {
-		if (m_same_labels(model->gateways[i].key, model->gateways[i].nkey, key, nkey))
-			return &model->gateways[i];
-	}
-	return NULL;
-}
-
-/* push_time_seconds and push_failure_time_seconds are gauges like others, with the labels of the key. */
-static enum gs_status apply_times(struct model *model, const struct m_gateway *group) {
-	static const char *const names[] = {"push_time_seconds", "push_failure_time_seconds"};
-	static const char *const helps[] = {
-	    "Last Unix time when changing this group in the Pushgateway succeeded.",
-	    "Last Unix time when changing this group in the Pushgateway failed.",
-	};
-	const int64_t times[] = {group->push_ms, group->failure_ms};
-	static struct m_batch batch;
-	struct m_result result = {0};
-	batch.options = (struct m_options){.gateway = true};
-	batch.nfamilies = batch.npoints = 0;
-	for (size_t i = 0; i < 2; i++) {
-		batch.families[i] =
-		    (struct m_family){.name = names[i], .help = helps[i], .type = GS_TYPE_GAUGE, .typed = true};
-		struct m_point *point = &batch.points[batch.npoints++];
-		*point = (struct m_point){.family = &batch.families[i], .nlabels = group->nkey, .samples = 1};
-		point->value.simple = (double)times[i] / 1000;
-		memcpy(point->labels, group->key, sizeof(point->labels));
-		if (m_find_label(point->labels, point->nlabels, "instance") == NULL)
-			point->labels[point->nlabels++] = (struct m_label){"instance", ""};
-		batch.nfamilies++;
-	}
-	return apply_batch(model, &batch, group->owner + 1, -1, 0, &result);
-}
-
-struct m_posted {
-	int owner;
-	const struct m_batch *batch;
-};
-
-static bool is_posted_over(const struct m_series *series, const void *ctx) {
-	const struct m_posted *posted = ctx;
-	return series->owner == posted->owner && !series->renewed && is_in_batch(posted->batch, series->name);
-}
-
-static enum gs_status change_gateway(struct model *model, enum m_gateway_op op, const struct m_gateway *group,
-    const struct m_batch *batch, int64_t now_ms, struct m_result *ret) {
-	struct m_posted posted = {.owner = group->owner, .batch = batch};
-	enum gs_status status = apply_batch(model, batch, group->owner, op == M_PUT ? group->owner : -1, now_ms, ret);
-	if (status == GS_OK && op == M_PUT)
-		ret->series_gone += remove_series(model, is_left_behind, &group->owner);
-	else if (status == GS_OK)
-		ret->series_gone += remove_series(model, is_posted_over, &posted);
-	return status;
-}
-
-static void remove_gateway(struct model *model, struct m_gateway *group, struct m_result *ret) {
-	int times = group->owner + 1;
-	ret->series_gone = remove_series(model, is_owned, &group->owner);
-	(void)remove_series(model, is_owned, &times);
-	*group = model->gateways[--model->ngateways];
-}
-
-/* Of two within a moment the last one is the later one. */
-static int64_t later(int64_t now_ms, int64_t other_ms) {
-	return now_ms <= other_ms && other_ms < now_ms + MOMENT_MS ? other_ms + 1 : now_ms;
-}
-
-enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct m_label *key, unsigned nkey,
-    const struct m_batch *batch, int64_t now_ms, struct m_result *ret) {
-	struct m_gateway *group = find_gateway(model, key, nkey);
-	*ret = (struct m_result){0};
-	if (op == M_REMOVE) {
-		if (group != NULL)
-			remove_gateway(model, group, ret);
-		return GS_OK;
-	}
-	if (group == NULL && model->ngateways >= model->limits.max_groups)
-		return GS_ELIMIT;
-	struct m_gateway changed = {.owner = model->next_gateway, .nkey = nkey};
-	memcpy(changed.key, key, nkey * sizeof(*key));
-	if (group != NULL)
-		changed = *group;
-	enum gs_status status = apply_times(model, &changed);
-	if (status != GS_OK)
-		return status;
-	if (group == NULL) {
-		m_demand(model->ngateways < M_GROUPS, "too many groups");
-		group = &model->gateways[model->ngateways++];
-		model->next_gateway += 2;
-	}
-	if (op != M_FAILED)
-		status = change_gateway(model, op, &changed, batch, now_ms, ret);
-	if (op != M_FAILED && status == GS_OK)
-		changed.push_ms = later(now_ms, changed.failure_ms);
-	else
-		changed.failure_ms = later(now_ms, changed.push_ms);
-	*group = changed;
-	m_demand(apply_times(model, group) == GS_OK, "the times of a group");
-	return status;
 }
 
 /* A group is stale without a scrape for max_age or three intervals, whichever is larger, and forgotten an hour later. */
@@ -700,7 +597,7 @@ static size_t expire_groups(struct model *model, int64_t now_ms) {
 		int64_t age = now_ms - group->time_ms, max = model->limits.max_age_ms;
 		int64_t patience = max > 3 * group->interval_ms ? max : 3 * group->interval_ms;
 		if (age > patience && !group->stale) {
-			(void)remove_series(model, is_owned, &group->owner);
+			(void)m_remove_series(model, m_is_owned, &group->owner);
 			group->stale = true;
 			went_stale++;
 		}
@@ -724,7 +621,7 @@ static bool is_expired(const struct m_series *series, const void *ctx) {
 void m_expire(struct model *model, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	struct m_expiry expiry = {.now_ms = now_ms, .expiration_ms = model->limits.expiration_ms};
 	*ret_stale = expire_groups(model, now_ms);
-	*ret_expired = remove_series(model, is_expired, &expiry);
+	*ret_expired = m_remove_series(model, is_expired, &expiry);
 }
 
 size_t m_owned(const struct model *model, int owner) {

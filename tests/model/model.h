@@ -37,13 +37,21 @@ struct m_mode {
 	double percent;
 };
 
+/* With one label, "trace"; NULL: there is none. */
+struct m_exemplar {
+	const char *trace;
+	double value;
+	bool has_time;
+	int64_t time_ms;
+};
+
 /* A pushed or scraped body, before it is text. */
-enum m_line_kind { M_TYPE, M_HELP, M_SAMPLE };
+enum m_line_kind { M_TYPE, M_HELP, M_UNIT, M_SAMPLE };
 
 struct m_line {
 	enum m_line_kind kind;
 	const char *name;
-	const char *help;
+	const char *help; /* or unit */
 	enum gs_expo_type type;
 	struct m_label labels[M_LABELS]; /* in the order of the text, without clearmode; values may be empty */
 	unsigned nlabels;
@@ -51,6 +59,7 @@ struct m_line {
 	double value;
 	bool has_time;
 	int64_t time_ms;
+	struct m_exemplar exemplar;
 };
 
 struct m_body {
@@ -83,9 +92,17 @@ struct m_parts {
 	bool has_count;
 };
 
+/* By the bounds of their buckets; that of a counter stands at +Inf. */
+struct m_exemplars {
+	unsigned n;
+	double at[M_PARTS];
+	struct m_exemplar e[M_PARTS];
+};
+
 struct m_value {
 	double simple;
 	struct m_parts parts;
+	struct m_exemplars exemplars;
 };
 
 enum m_kind { M_PLAIN, M_HISTOGRAM, M_SUMMARY };
@@ -109,6 +126,7 @@ struct m_point {
 struct m_family {
 	const char *name;
 	const char *help; /* "" for none */
+	const char *unit;
 	enum gs_expo_type type;
 	bool typed;
 	bool family_mode;
@@ -183,6 +201,7 @@ enum m_gateway_op { M_PUT, M_POST, M_REMOVE, M_FAILED };
 struct m_help {
 	const char *name;
 	const char *help;
+	const char *unit;
 };
 
 /* What the options of gs_store_new say. */
@@ -246,6 +265,9 @@ enum gs_status m_body_read(const struct m_body *body, const struct m_options *op
 double m_combine(enum m_mode_kind mode, double a, double b);
 bool m_parts_put(struct m_parts *parts, double at, const char *text, double v); /* false: has it already */
 void m_parts_combine(enum m_mode_kind mode, struct m_parts *a, const struct m_parts *b, enum m_kind kind);
+/* The newest one of each place stands. */
+void m_exemplars_put(struct m_exemplars *exemplars, double at, const struct m_exemplar *exemplar);
+void m_exemplars_add(struct m_exemplars *a, const struct m_exemplars *b);
 struct m_pebble *m_pebble_new(const struct m_mode *mode);
 void m_pebble_free(struct m_pebble *pebble);
 bool m_pebble_is(const struct m_pebble *pebble, const struct m_mode *mode);
@@ -265,12 +287,31 @@ enum gs_status m_scrape(struct model *model, const struct m_group *group, const 
     struct m_result *ret);
 enum gs_status m_own(struct model *model, const struct m_batch *batch, int64_t now_ms);
 void m_delete(struct model *model, const struct m_label *labels, unsigned nlabels, struct m_result *ret);
-enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct m_label *key, unsigned nkey,
-    const struct m_batch *batch, int64_t now_ms, struct m_result *ret);
 void m_expire(struct model *model, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
 size_t m_owned(const struct model *model, int owner); /* how many series that owner has */
 
+/* For those who apply something: model.c. The owner of ${leaving} loses all that the batch does not renew, so it is in nobody's way; -1: none does. */
+enum gs_status m_apply_batch(
+    struct model *model, const struct m_batch *batch, int owner, int leaving, int64_t now_ms, struct m_result *result);
+typedef bool m_pick_fn(const struct m_series *series, const void *ctx);
+size_t m_remove_series(
+    struct model *model, m_pick_fn *pick, const void *ctx); /* those that it picks; returns how many */
+bool m_is_in_batch(const struct m_batch *batch, const char *name); /* with samples */
+bool m_is_owned(const struct m_series *series, const void *ctx); /* ctx: const int *owner */
+bool m_is_left_behind(
+    const struct m_series *series, const void *ctx); /* likewise, and the last batch did not renew it */
+
+/* gateway.c */
+enum gs_status m_gateway(struct model *model, enum m_gateway_op op, const struct m_label *key, unsigned nkey,
+    const struct m_batch *batch, int64_t now_ms, struct m_result *ret);
+
 /* show.c */
+/* The exemplar that a line has in formats that know them; NULL: none. */
+const struct m_exemplar *m_exemplar_of(const struct model *model, const struct gs_expo_event *event);
+/* "" for none */
+const char *m_unit_of(const struct model *model, struct gs_str name);
+/* name="value" behind ${before}. */
+void m_put_label(struct gs_buf *out, char before, struct gs_str name, struct gs_str value);
 /* The names of all families, rising; returns how many. */
 size_t m_families(const struct model *model, const char *names[M_SERIES]);
 /* A family as text 1.0.0 with names in quotes; empty when nothing of it is shown. *ret_tolerance is that of its numbers. */

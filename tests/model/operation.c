@@ -64,6 +64,8 @@ static const struct {
     {"u", GS_TYPE_UNTYPED},
     {"i_info", GS_TYPE_INFO},
     {"st", GS_TYPE_STATESET},
+    {"b_created", GS_TYPE_GAUGE},
+    {"t_seconds", GS_TYPE_GAUGE},
     {"x.y", GS_TYPE_COUNTER},
     {"x.z", GS_TYPE_HISTOGRAM},
 };
@@ -171,12 +173,27 @@ static struct m_line *add_line(struct m_body *body, const struct m_line *like) {
 	return &body->lines[body->n++];
 }
 
+/* Also where none is kept. */
+static struct m_exemplar pick_exemplar(struct dice *dice, int64_t now_ms) {
+	static const char *const traces[] = {"1", "2", "",
+	    "a-trace-of-one-hundred-and-twenty-four-characters-which-is-one-more-than-may-be-kept-together-with-the-"
+	    "name-of-its-label-trace"};
+	return (struct m_exemplar){
+	    .trace = traces[below(dice, chance(dice, 90) ? 2 : COUNT(traces))],
+	    .value = pick_number(dice),
+	    .has_time = chance(dice, 60),
+	    .time_ms = now_ms - below(dice, 5000),
+	};
+}
+
 /* A sample like ${like} with a suffix, and perhaps the label of a part. Seldom one of the parts says something else. */
 static void add_sample(struct dice *dice, struct m_body *body, const struct m_line *like, const char *suffix,
     const char *bound, const char *at, double value) {
 	struct m_line line = *like;
 	line.name = m_join(like->name, suffix);
 	line.value = value;
+	if (chance(dice, 4))
+		line.exemplar = pick_exemplar(dice, like->time_ms);
 	if (bound != NULL && !mistake(dice))
 		add_label(&line, bound, at);
 	if (mistake(dice))
@@ -237,10 +254,8 @@ static void add_point(
 		like.mode = pick_mode(dice);
 	if (mistake(dice))
 		like.mode = &unknown;
-	if (chance(dice, 40)) {
-		like.has_time = true;
-		like.time_ms = pick_time(dice, now_ms);
-	}
+	like.has_time = chance(dice, 40);
+	like.time_ms = pick_time(dice, now_ms);
 	switch (m_kind_of(type)) {
 	case M_PLAIN:
 		add_sample(dice, body, &like, "", NULL, NULL, pick_number(dice));
@@ -264,6 +279,11 @@ static void add_family(struct dice *dice, struct m_body *body, int64_t now_ms) {
 	if (chance(dice, 20)) {
 		head.kind = M_HELP;
 		head.help = helps[below(dice, COUNT(helps))];
+		(void)add_line(body, &head);
+	}
+	if (chance(dice, m_same(head.name, "t_seconds") ? 50 : 2)) {
+		head.kind = M_UNIT;
+		head.help = chance(dice, 85) ? "seconds" : "bytes";
 		(void)add_line(body, &head);
 	}
 	if (chance(dice, type == GS_TYPE_UNTYPED ? 30 : 90)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a reader sees: text 1.0.0 with names in quotes. The order of series and of labels is the store's own business. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "model.h"
@@ -33,6 +34,20 @@ static void put_escaped(struct gs_buf *out, const char *s, bool quotes) {
 static void put_in_quotes(struct gs_buf *out, const char *s) {
 	gs_buf_char(out, '"');
 	put_escaped(out, s, true);
+	gs_buf_char(out, '"');
+}
+
+void m_put_label(struct gs_buf *out, char before, struct gs_str name, struct gs_str value) {
+	bool classic = gs_expo_is_label_name(name);
+	gs_buf_char(out, before);
+	gs_buf_cstr(out, classic ? "" : "\"");
+	gs_buf_str(out, name);
+	gs_buf_cstr(out, classic ? "=\"" : "\"=\"");
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] == '\\' || value.p[i] == '\n' || value.p[i] == '"')
+			gs_buf_char(out, '\\');
+		gs_buf_char(out, value.p[i] == '\n' ? 'n' : value.p[i]);
+	}
 	gs_buf_char(out, '"');
 }
 
@@ -121,7 +136,7 @@ void m_show(const struct model *model, const char *name, int64_t now_ms, struct 
 	*ret_tolerance = 0;
 	*ret_timed = false;
 	for (size_t i = 0; i < model->nhelps; i++) {
-		if (m_same(model->helps[i].name, name))
+		if (m_same(model->helps[i].name, name) && model->helps[i].help[0] != '\0')
 			put_comment(out, "HELP", name, model->helps[i].help);
 	}
 	put_comment(out, "TYPE", name, type_word(model, name));
@@ -144,4 +159,53 @@ void m_show(const struct model *model, const char *name, int64_t now_ms, struct 
 	}
 	if (out->n == head)
 		out->n = begin; /* no family without samples */
+}
+
+/* Formats that know exemplars */
+
+static bool is(const char *a, struct gs_str b) {
+	return gs_str_eq(gs_str_of(a), b);
+}
+
+/* Whether the event is of this series; ${bucket}: it has a label le on top. */
+static bool is_of(const struct m_series *series, const struct gs_expo_event *event, bool bucket) {
+	struct gs_str name = event->name;
+	if (bucket)
+		name.n -= strlen("_bucket");
+	if (!is(series->name, name) || event->nlabels != series->nlabels + bucket)
+		return false;
+	for (size_t i = 0; i < event->nlabels; i++) {
+		const struct gs_label *label = &event->labels[i];
+		bool found = bucket && gs_str_eq(label->name, GS_STR("le"));
+		for (unsigned k = 0; k < series->nlabels && !found; k++)
+			found = is(series->labels[k].name, label->name) && is(series->labels[k].value, label->value);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+const struct m_exemplar *m_exemplar_of(const struct model *model, const struct gs_expo_event *event) {
+	bool bucket = event->part == GS_PART_BUCKET && m_kind_of(event->type) == M_HISTOGRAM;
+	double at = bucket ? event->bound : (double)INFINITY;
+	if (!bucket && !(event->part == GS_PART_VALUE && event->type == GS_TYPE_COUNTER))
+		return NULL;
+	for (size_t i = 0; i < model->nseries; i++) {
+		const struct m_exemplars *exemplars = &model->series[i]->value.exemplars;
+		if (exemplars->n == 0 || !is_of(model->series[i], event, bucket))
+			continue;
+		for (unsigned k = 0; k < exemplars->n; k++) {
+			if (exemplars->at[k] == at)
+				return &exemplars->e[k];
+		}
+	}
+	return NULL;
+}
+
+const char *m_unit_of(const struct model *model, struct gs_str name) {
+	for (size_t i = 0; i < model->nhelps; i++) {
+		if (is(model->helps[i].name, name))
+			return model->helps[i].unit;
+	}
+	return "";
 }

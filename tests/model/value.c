@@ -79,6 +79,25 @@ void m_parts_combine(enum m_mode_kind mode, struct m_parts *a, const struct m_pa
 	*a = both;
 }
 
+void m_exemplars_put(struct m_exemplars *exemplars, double at, const struct m_exemplar *exemplar) {
+	unsigned i = 0;
+	while (i < exemplars->n && exemplars->at[i] != at)
+		i++;
+	bool old = i < exemplars->n && exemplars->e[i].has_time && exemplar->has_time &&
+		   exemplar->time_ms < exemplars->e[i].time_ms;
+	if (exemplar->trace == NULL || old)
+		return;
+	m_demand(i < M_PARTS, "too many exemplars");
+	exemplars->at[i] = at;
+	exemplars->e[i] = *exemplar;
+	exemplars->n += i == exemplars->n;
+}
+
+void m_exemplars_add(struct m_exemplars *a, const struct m_exemplars *b) {
+	for (unsigned i = 0; i < b->n; i++)
+		m_exemplars_put(a, b->at[i], &b->e[i]);
+}
+
 struct m_pebble *m_pebble_new(const struct m_mode *mode) {
 	struct m_pebble *pebble = gs_alloc(sizeof(*pebble));
 	m_demand(pebble != NULL, "memory");
