@@ -3,12 +3,13 @@
 #
 # Installs what is missing, builds, and runs every test.
 #
-# usage: tests/run.sh [--quick] [--sanitize address|thread] [-k EXPR]... [--help]
+# usage: tests/run.sh [--quick] [--sanitize address|thread] [--torture SECONDS] [-k EXPR]... [--help]
 #
 #   (none)                gcc with -Werror: all tests; again with ASan+UBSan; clang with -Werror; TSan where threads meet
 #   --quick               gcc with -Werror and all tests, once
 #   --sanitize address    the build with ASan+UBSan and all tests, nothing else
 #   --sanitize thread     the build with TSan, the unit tests of the modules with threads and the main end-to-end tests, nothing else
+#   --torture SECONDS     the store against its model for so long, half of it with ASan+UBSan, and a million series that come and go for 50 hours
 #   -k EXPR               of the end-to-end tests only those that fit (pytest -k); of the others none
 #
 # The last line is "N passed, N failed"; the exit status is 0 when none failed. GRAVEL_* variables (scripts/deps.sh peers) name servers to use
@@ -20,6 +21,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/deps.sh"
 
 quick=0
+torture=
 sanitize=
 expressions=()
 passed=0
@@ -33,7 +35,7 @@ suites=(. ../oracle)
 # The modules that start threads or are called from several.
 threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest|relay)'
 
-usage() { sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 step() { printf '\n==> [%ds] %s\n' "$SECONDS" "$*"; }
 
 count() { passed=$((passed + $1)) failed=$((failed + $2)); }
@@ -117,6 +119,23 @@ with_tsan() {
 	run_e2e "$root/build-tsan" 4 test_push.py test_pipeline.py test_recovery.py
 }
 
+# tell WHAT COMMAND...: one test.
+tell() {
+	step "$1"
+	shift
+	if "$@"; then count 1 0; else note "$*"; fi
+}
+
+# The seed is the time, so that every run is another one; what fails prints how it is repeated.
+with_torture() {
+	local each=$((torture / 2))
+	plain || return
+	tell "the store against its model" "$root/build/tests/model_store" --seed "$(date +%s)" --seconds "$each"
+	tell "series that come and go" "$root/build/tests/model_churn" --series 1000000
+	configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address || return
+	tell "the store against its model, with ASan" "$root/build-asan/tests/model_store" --seed "$(date +%s)" --seconds "$each"
+}
+
 everything() {
 	if plain; then
 		run_ctest "$root/build"
@@ -135,6 +154,11 @@ parse_options() {
 		--sanitize)
 			sanitize=${2:-}
 			[[ "$sanitize" == address || "$sanitize" == thread ]] || { usage >&2; exit 2; }
+			shift
+			;;
+		--torture)
+			torture=${2:-}
+			[[ "$torture" =~ ^[1-9][0-9]*$ ]] || { usage >&2; exit 2; }
 			shift
 			;;
 		-k)
@@ -163,7 +187,9 @@ main() {
 	eval "$(gravel_deps_peers "$root/build/peers" | sed 's/^/export /')"
 	out=$(mktemp) || exit 1
 	trap 'rm -f "$out"' EXIT
-	if [ "${#expressions[@]}" -gt 0 ]; then
+	if [ -n "$torture" ]; then
+		with_torture
+	elif [ "${#expressions[@]}" -gt 0 ]; then
 		local joined
 		joined=$(printf ' or (%s)' "${expressions[@]}")
 		case $sanitize in
