@@ -54,6 +54,7 @@ static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
 		    GS_LOG_VERBOSE, "refused a push: %u:%u: %s", entry->err.line, entry->err.column, entry->err.text);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->pushes--;
+	ingest->samples -= entry->held;
 	gs_lock_release(&ingest->queue_lock);
 	entry->done(entry->ctx, entry->status, &entry->err);
 	gs_entry_put(ingest, entry);

@@ -207,6 +207,28 @@ static struct entry *push_entry(struct gs_ingest *ingest, const struct gs_ingest
 	return entry;
 }
 
+static size_t max_samples_in_flight(const struct gs_ingest *ingest) {
+	size_t twice = 2 * ingest->options.push_samples;
+	if (ingest->options.samples_in_flight != 0)
+		return ingest->options.samples_in_flight;
+	return twice > GS_LIMIT_SAMPLES_IN_FLIGHT ? twice : GS_LIMIT_SAMPLES_IN_FLIGHT;
+}
+
+/* Count its samples in, if there is room: a body of some MB may be hundreds as a batch. */
+static bool hold(struct gs_ingest *ingest, struct entry *entry, struct gs_error *err) {
+	size_t n = gs_batch_stats(entry->batch).samples, max = max_samples_in_flight(ingest);
+	gs_lock_take(&ingest->queue_lock);
+	bool room = ingest->samples + n <= max;
+	if (room)
+		ingest->samples += entry->held = n;
+	gs_lock_release(&ingest->queue_lock);
+	if (room)
+		return true;
+	gs_error_set(err, GS_EAGAIN, 0, 0, "there are %zu samples in flight; try again", max);
+	gs_metric_add_l(GS_M_LIMITED, 1, "samples", NULL);
+	return false;
+}
+
 static enum gs_status parse_push(
     struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
 	struct gs_batch_options options = {
@@ -230,6 +252,8 @@ static enum gs_status parse_push(
 	gs_kit_put(ingest, kit);
 	if (status == GS_ELIMIT)
 		gs_ingest_limited(&why);
+	if (status == GS_OK && !hold(ingest, entry, &why))
+		status = GS_EAGAIN;
 	if (err != NULL)
 		*err = why;
 	return status;

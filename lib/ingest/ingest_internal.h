@@ -32,6 +32,7 @@ struct entry {
 	const struct gs_label *labels; /* of the path, or of the target */
 	size_t nlabels;
 	/* push, delete, gateway */
+	size_t held; /* its samples, as they count in ingest->samples */
 	struct gs_str body;
 	gs_ingest_done_fn *done;
 	void *ctx;
@@ -87,6 +88,7 @@ struct gs_ingest {
 	struct entry **tail;
 	size_t queued; /* scrapes */
 	size_t pushes; /* pushes and deletions queued or being applied */
+	size_t samples; /* theirs: the sum of held */
 	uint64_t refresh_asked;
 	uint64_t refresh_done;
 	bool stopping;

@@ -26,6 +26,8 @@
 #define GS_LIMIT_PUSH_BODY (64 * 1024 * 1024) /* bytes, after decompression */
 #define GS_LIMIT_PUSH_SAMPLES 1000000
 #define GS_LIMIT_PUSHES_IN_FLIGHT 1024
+#define GS_LIMIT_SAMPLES_IN_FLIGHT                                                                                     \
+	2000000 /* fixed, but twice push_samples if that is more: of pushes that were read and wait; a sample can take 450 bytes */
 
 #define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
 

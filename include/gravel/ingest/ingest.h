@@ -18,6 +18,7 @@ struct gs_ingest_options {
 	const char *topic; /* of the subjects; copied */
 	size_t push_samples; /* in one push */
 	size_t pushes_in_flight; /* queued and not applied */
+	size_t samples_in_flight; /* of those; 0: GS_LIMIT_SAMPLES_IN_FLIGHT, or twice push_samples if that is more */
 	size_t max_labels; /* of a series, pushed or scraped, and so on: as in gs_batch_options */
 	size_t max_name;
 	size_t max_value;

@@ -289,6 +289,32 @@ static void test_pushes_in_flight(void **state) {
 	gs_ingest_free(ingest);
 }
 
+static void test_samples_in_flight(void **state) {
+	(void)state;
+	struct outcome first = {0}, second = {0};
+	struct gs_error err = {0};
+	struct gs_ingest *ingest = open_ingest(
+	    (struct gs_ingest_options){.pushes_in_flight = 100, .push_samples = 10000, .samples_in_flight = 6000});
+	struct gs_ingest_push what = {.body = gs_str_of(large_body()), .done = wait_in_done, .ctx = &first};
+	assert_int_equal(gs_ingest_push(ingest, &what, &err), GS_OK);
+	/* The first is counted until it was applied. */
+	what.done = on_done;
+	what.ctx = &second;
+	while (gs_ingest_push(ingest, &what, &err) == GS_EAGAIN)
+		gs_clock_sleep_ms(1);
+	double before = limited("samples");
+	assert_int_equal(gs_ingest_push(ingest, &what, &err), GS_EAGAIN);
+	assert_string_equal(err.text, "there are 6000 samples in flight; try again");
+	assert_true(limited("samples") == before + 1);
+	push(ingest, "c 1\n", GS_OK, true);
+	atomic_store(&first.done, true);
+	while (!atomic_load(&second.done))
+		gs_clock_sleep_ms(1);
+	assert_int_equal(second.status, GS_OK);
+	assert_string_equal(family(ingest, "a"), "a 2\n");
+	gs_ingest_free(ingest);
+}
+
 /* Whatever allocation fails, the scrape before stands or the failure does. */
 static void test_out_of_memory(void **state) {
 	(void)state;
@@ -319,6 +345,7 @@ int main(void) {
 	    cmocka_unit_test(test_the_answer_names_the_key),
 	    cmocka_unit_test(test_limits_of_the_parser),
 	    cmocka_unit_test(test_pushes_in_flight),
+	    cmocka_unit_test(test_samples_in_flight),
 	    cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
