@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is served when names are no classic ones; what is served of values is tested with the values. */
 #include "gravel/base/num.h"
-#include "gravel_test.h"
+#include "rich_test.h"
 
 static const struct gs_store_options plain = {.max_age_ms = 1000};
 static const struct gs_expo_dialect values = {.format = GS_FORMAT_TEXT, .escaping = GS_ESCAPE_VALUES};
@@ -225,6 +225,121 @@ static void test_parts(void **state) {
 	bench_close(&b);
 }
 
+/* A histogram of which a part has 78 series, with times of creation, exemplars, and names to escape. */
+static void push_rich(struct bench *b) {
+	struct gs_buf pushed;
+	gs_buf_init(&pushed, SIZE_MAX);
+	gs_buf_cstr(&pushed, "# TYPE \"r.m\" histogram\n");
+	for (int i = 0; i < 300; i++) {
+		for (int le = 0; le < 10; le++)
+			gs_buf_printf(&pushed, "{\"r.m_bucket\",\"l.n\"=\"%d\",le=\"%d\"} %d # {t=\"%d\"} %d\n", i, le,
+			    i, le, le - 1);
+		gs_buf_printf(&pushed, "{\"r.m_bucket\",\"l.n\"=\"%d\",le=\"+Inf\"} %d\n", i, i);
+		gs_buf_printf(&pushed, "{\"r.m_sum\",\"l.n\"=\"%d\"} 1\n{\"r.m_count\",\"l.n\"=\"%d\"} %d\n", i, i, i);
+	}
+	gs_buf_cstr(&pushed, "# TYPE \"r.m_created\" gauge\n");
+	for (int i = 0; i < 300; i++)
+		gs_buf_printf(&pushed, "{\"r.m_created\",\"l.n\"=\"%d\"} %d\n", i, i);
+	gs_buf_char(&pushed, '\0');
+	assert_pushed(b, pushed.p);
+	gs_buf_free(&pushed);
+}
+
+/* Events of protobuf, without those that begin a message: of parts there are more. */
+static void dump_samples(struct bench *b, struct gs_str bytes, struct gs_buf *out) {
+	struct gs_expo_options options = {.format = GS_FORMAT_PROTOBUF};
+	struct gs_expo_event event = {0};
+	gs_expo_begin(b->parser, &options);
+	gs_expo_feed(b->parser, bytes, true);
+	while (gs_expo_next(b->parser, &event, &b->err) == GS_OK && event.kind != GS_EXPO_END) {
+		if (event.kind == GS_EXPO_SAMPLE)
+			dump_event(out, &event);
+	}
+	assert_int_equal(event.kind, GS_EXPO_END);
+	gs_buf_char(out, '\0');
+}
+
+/* Each format in parts is what it is at once. */
+static void test_parts_of_formats(void **state) {
+	(void)state;
+	static const struct gs_expo_dialect *const dialects[] = {&strict_utf8, &strict_values, &binary_utf8, &values};
+	struct bench b;
+	bench_open(&b, &plain);
+	push_rich(&b);
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
+		struct gs_family_place place = {0};
+		struct gs_str after = {0};
+		struct gs_buf whole, parts, one, two;
+		uint32_t n = 1;
+		gs_buf_init(&whole, SIZE_MAX);
+		gs_buf_init(&parts, SIZE_MAX);
+		gs_buf_init(&one, SIZE_MAX);
+		gs_buf_init(&two, SIZE_MAX);
+		assert_true(gs_store_render_next(b.store, &after, b.now, *dialects[i], &whole));
+		while (gs_store_render_part(b.store, GS_STR("r.m"), &place, b.now, *dialects[i], &parts))
+			n++;
+		assert_int_equal(n, 4);
+		if (dialects[i]->format == GS_FORMAT_PROTOBUF) {
+			dump_samples(&b, gs_buf_slice(&whole), &one);
+			dump_samples(&b, gs_buf_slice(&parts), &two);
+			assert_string_equal(one.p, two.p);
+		} else {
+			assert_int_equal(whole.n, parts.n);
+			assert_memory_equal(whole.p, parts.p, whole.n);
+		}
+		gs_family_place_close(&place);
+		gs_buf_free(&whole);
+		gs_buf_free(&parts);
+		gs_buf_free(&one);
+		gs_buf_free(&two);
+	}
+	bench_close(&b);
+}
+
+/* What is a part of another family has no parts of its own. */
+static void test_parts_of_what_is_hidden(void **state) {
+	(void)state;
+	struct gs_family_place place = {0};
+	struct gs_buf out;
+	struct bench b;
+	bench_open(&b, &plain);
+	push_rich(&b);
+	gs_buf_init(&out, SIZE_MAX);
+	assert_false(gs_store_render_part(b.store, GS_STR("r.m_created"), &place, b.now, strict_utf8, &out));
+	assert_int_equal(out.n, 0);
+	gs_buf_free(&out);
+	gs_family_place_close(&place);
+	bench_close(&b);
+}
+
+/* The type of the first part holds for all: a head stands once. */
+static void test_parts_of_what_breaks(void **state) {
+	(void)state;
+	struct gs_family_place place = {0};
+	struct gs_buf out;
+	struct bench b;
+	bench_open(&b, &plain);
+	push_rich(&b);
+	gs_buf_init(&out, SIZE_MAX);
+	assert_true(gs_store_render_part(b.store, GS_STR("r.m"), &place, b.now, strict_utf8, &out));
+	assert_pushed(
+	    &b, "# TYPE \"r.m\" histogram\n{\"r.m_bucket\",\"l.n\"=\"5\",le=\"+Inf\",clearmode=\"replace\"} 1\n");
+	while (gs_store_render_part(b.store, GS_STR("r.m"), &place, b.now, strict_utf8, &out))
+		continue;
+	gs_buf_char(&out, '\0');
+	assert_int_equal(place.moved, true);
+	assert_non_null(strstr(out.p, "# TYPE \"r.m\" histogram\n"));
+	assert_null(strstr(out.p + 1, "\n# "));
+	assert_non_null(strstr(out.p, "{\"r.m_created\",\"l.n\"=\"99\"} 99\n"));
+	gs_buf_free(&out);
+	gs_family_place_close(&place);
+	assert_true(gs_store_render_family(b.store, GS_STR("r.m"), b.now, strict_utf8, &out));
+	gs_buf_char(&out, '\0');
+	assert_non_null(strstr(out.p, "# TYPE \"r.m\" unknown\n"));
+	gs_buf_free(&out);
+	bench_close(&b);
+}
+
 /* Before the place, at it, and behind it. */
 static void change_everywhere(struct bench *b, uint32_t part) {
 	char pushed[200];
@@ -314,6 +429,9 @@ int main(void) {
 	    cmocka_unit_test(test_some_lines_of_a_family),
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_parts_of_formats),
+	    cmocka_unit_test(test_parts_of_what_is_hidden),
+	    cmocka_unit_test(test_parts_of_what_breaks),
 	    cmocka_unit_test(test_parts_of_what_changes),
 	    cmocka_unit_test(test_parts_of_what_leaves),
 	    cmocka_unit_test(test_parts_without_memory),
