@@ -176,8 +176,8 @@ static struct m_line *add_line(struct m_body *body, const struct m_line *like) {
 /* Also where none is kept. */
 static struct m_exemplar pick_exemplar(struct dice *dice, int64_t now_ms) {
 	static const char *const traces[] = {"1", "2", "",
-	    "a-trace-of-one-hundred-and-twenty-four-characters-which-is-one-more-than-may-be-kept-together-with-the-"
-	    "name-of-its-label-trace"};
+	    ("a-trace-of-one-hundred-and-twenty-four-characters-which-is-one-more-than-may-be-kept-together-with-the-"
+	     "name-of-its-label-trace")};
 	return (struct m_exemplar){
 	    .trace = traces[below(dice, chance(dice, 90) ? 2 : COUNT(traces))],
 	    .value = pick_number(dice),

@@ -62,8 +62,8 @@ static void test_apart(void **state) {
 	    "T h_bucket untyped\nh_bucket{le=+Inf} 1\nT h_count untyped\nh_count 1\n",
 	    "T h_bucket untyped\nh_bucket{le=+Inf} 1\nT h_sum untyped\nh_sum 1\n",
 	    "T h_bucket untyped\nh_bucket{le=+Inf} 2\nT h_sum untyped\nh_sum 1\nT h_count untyped\nh_count 1\n",
-	    "T h_bucket untyped\nh_bucket{le=1} 0.5\nh_bucket{le=+Inf} 1\nT h_sum untyped\nh_sum 1\n"
-	    "T h_count untyped\nh_count 1\n",
+	    ("T h_bucket untyped\nh_bucket{le=1} 0.5\nh_bucket{le=+Inf} 1\nT h_sum untyped\nh_sum 1\n"
+	     "T h_count untyped\nh_count 1\n"),
 	    "T h_bucket untyped\nh_bucket{le=+Inf} -1\nT h_sum untyped\nh_sum 1\nT h_count untyped\nh_count -1\n",
 	    "T h_bucket untyped\nh_bucket{le=+Inf} NaN\nT h_sum untyped\nh_sum 1\nT h_count untyped\nh_count NaN\n",
 	};
