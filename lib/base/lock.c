@@ -58,13 +58,28 @@ void gs_lock_release(struct gs_lock *lock) {
 	assert(rc == 0);
 }
 
-void gs_lock_pass(struct gs_lock *from, struct gs_lock *to) {
-	gs_lock_assert_held(from);
-	gs_lock_take(to);
+/* Release ${from} before ${to}, which was taken after it. */
+static void leave(struct gs_lock *from, struct gs_lock *to) {
 	to->rank_below = from->rank_below;
 	from->held = 0;
 	int rc = pthread_mutex_unlock(&from->mutex);
 	assert(rc == 0);
+}
+
+void gs_lock_pass(struct gs_lock *from, struct gs_lock *to) {
+	gs_lock_assert_held(from);
+	gs_lock_take(to);
+	leave(from, to);
+}
+
+bool gs_lock_pass_try(struct gs_lock *from, struct gs_lock *to) {
+	gs_lock_assert_held(from);
+	bool taken = gs_lock_try(to);
+	if (taken)
+		leave(from, to);
+	else
+		gs_lock_release(from);
+	return taken;
 }
 
 void gs_lock_assert_held(const struct gs_lock *lock) {

@@ -161,7 +161,7 @@ struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
 	if ((entry->kind != ENTRY_PUSH && entry->kind != ENTRY_GATEWAY) ||
 	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || !gs_journal_is_instant(ingest->journal) ||
-	    !gs_lock_try(&ingest->store_lock))
+	    !gs_ingest_store_try(ingest))
 		return false;
 	entry->status = apply_logged_locked(ingest, entry);
 	gs_ingest_store_release(ingest);

@@ -17,6 +17,10 @@ void gs_ingest_store_take(struct gs_ingest *ingest) {
 	gs_lock_pass(&ingest->turn_lock, &ingest->store_lock);
 }
 
+bool gs_ingest_store_try(struct gs_ingest *ingest) {
+	return gs_lock_try(&ingest->turn_lock) && gs_lock_pass_try(&ingest->turn_lock, &ingest->store_lock);
+}
+
 void gs_ingest_store_release(struct gs_ingest *ingest) {
 	gs_lock_release(&ingest->store_lock);
 }

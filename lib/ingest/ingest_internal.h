@@ -125,6 +125,8 @@ void gs_kit_free(struct kit *kit);
 /* ingest.c: queue an entry; a scrape waits for room. */
 void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry);
 void gs_ingest_store_take(struct gs_ingest *ingest);
+/* Take the store if nobody has it or waits for it: who only tries would pass readers that wait for ever. */
+bool gs_ingest_store_try(struct gs_ingest *ingest);
 void gs_ingest_store_release(struct gs_ingest *ingest);
 
 /* apply.c: on the writer's thread: apply the first of a list, and of pushes those that follow it. Returns what is left. */

@@ -68,7 +68,8 @@
 /* HTTP server. Fixed: fds and memory of one process (fewer connections where the limit of open files is low); what no sane
  * client exceeds; and how much of a refused body is read so that its sender gets to see the answer. */
 #define GS_LIMIT_WEB_CONNECTIONS 4096
-#define GS_LIMIT_WEB_HEADERS (32 * 1024) /* request line and headers, and MHD's buffers, of one connection */
+#define GS_LIMIT_WEB_HEADERS                                                                                           \
+	(128 * 1024) /* request line and headers of one connection; MHD sends answers in pieces of it as well */
 #define GS_LIMIT_WEB_DISCARD (1024 * 1024)
 #define GS_LIMIT_WEB_BODIES 4 /* full bodies' worth of memory for all requests together; beyond: 429 */
 

@@ -44,6 +44,9 @@ GS_MUST_USE bool gs_lock_try(struct gs_lock *lock);
 /** gs_lock_pass(from, to): Take ${to} and then release ${from}, held until now: two locks so used serve in the order of asking. */
 void gs_lock_pass(struct gs_lock *from, struct gs_lock *to);
 
+/** gs_lock_pass_try(from, to): Release ${from}, held until now, and take ${to} if nobody has it; false otherwise. */
+GS_MUST_USE bool gs_lock_pass_try(struct gs_lock *from, struct gs_lock *to);
+
 /** gs_lock_assert_held(lock): Assert that the calling thread holds ${lock}. */
 void gs_lock_assert_held(const struct gs_lock *lock);
 

@@ -263,6 +263,24 @@ static void destroyed_held(void) {
 	gs_lock_destroy(&low);
 }
 
+/* Whoever has the other one keeps it, and the first is free again in any case. */
+static void test_pass_try(void **state) {
+	(void)state;
+	make_two();
+	gs_lock_take(&low);
+	assert_true(gs_lock_pass_try(&low, &high));
+	gs_lock_assert_held(&high);
+	assert_true(pthread_mutex_trylock(&low.mutex) == 0);
+	assert_true(pthread_mutex_unlock(&low.mutex) == 0);
+	gs_lock_release(&high);
+	gs_lock_take(&low);
+	assert_true(pthread_mutex_lock(&high.mutex) == 0); /* as another thread would */
+	assert_false(gs_lock_pass_try(&low, &high));
+	assert_true(pthread_mutex_unlock(&high.mutex) == 0);
+	gs_lock_take(&low);
+	gs_lock_release(&low);
+}
+
 static void test_misuse_is_asserted(void **state) {
 	(void)state;
 	assert_false(aborts(rising_ranks));
@@ -281,6 +299,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_excludes),
 	    cmocka_unit_test(test_try_does_not_wait),
+	    cmocka_unit_test(test_pass_try),
 	    cmocka_unit_test(test_broadcast_wakes_all),
 	    cmocka_unit_test(test_wait_ends_in_time),
 	    cmocka_unit_test(test_wait_for_the_longest_time),

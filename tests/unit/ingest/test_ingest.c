@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../../../lib/ingest/ingest_internal.h"
 #include "gravel/base/clock.h"
 #include "gravel/base/mem.h"
 #include "gravel/codec/codec.h"
@@ -291,6 +292,22 @@ static void test_push_at_once(void **state) {
 	gs_ingest_free(ingest);
 }
 
+/* Who waits for the store has the turn; a push that could take the store all the same leaves it to him. */
+static void test_push_passes_nobody(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct outcome outcome = {0};
+	struct gs_ingest_push what = {.body = GS_STR("s0 1\n"), .done = on_done, .ctx = &outcome};
+	assert_true(pthread_mutex_lock(&ingest->turn_lock.mutex) == 0); /* as another thread would */
+	assert_int_equal(gs_ingest_push(ingest, &what, NULL), GS_OK);
+	assert_false(atomic_load(&outcome.done));
+	assert_true(pthread_mutex_unlock(&ingest->turn_lock.mutex) == 0);
+	while (!atomic_load(&outcome.done))
+		gs_clock_sleep_ms(1);
+	assert_false(pthread_equal(outcome.thread, pthread_self()));
+	gs_ingest_free(ingest);
+}
+
 static enum gs_status gateway(
     struct gs_ingest *ingest, enum gs_gateway_op op, const char *job, const char *body, struct gs_error *err) {
 	struct outcome outcome = {0};
@@ -414,6 +431,7 @@ int main(void) {
 	    cmocka_unit_test(test_bad_messages),
 	    cmocka_unit_test(test_push),
 	    cmocka_unit_test(test_push_at_once),
+	    cmocka_unit_test(test_push_passes_nobody),
 	    cmocka_unit_test(test_gateway),
 	    cmocka_unit_test(test_ttl),
 	    cmocka_unit_test(test_concurrent),
