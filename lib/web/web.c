@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gravel/web/web.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "gravel/base/clock.h"
 #include "gravel/base/limits.h"
@@ -158,26 +159,35 @@ static unsigned connection_limit(void) {
 	return fit < GS_LIMIT_WEB_CONNECTIONS ? (unsigned)fit : GS_LIMIT_WEB_CONNECTIONS;
 }
 
-static bool is_v6(int fd) {
-	struct sockaddr_storage at = {0};
-	socklen_t n = sizeof(at);
-	return getsockname(fd, (struct sockaddr *)&at, &n) == 0 && at.ss_family == AF_INET6;
+static struct MHD_Daemon *start_daemon(struct gs_web *web, const struct gs_web_options *options, unsigned max) {
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+			 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+	    MHD_OPTION_CONNECTION_LIMIT, max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)GS_LIMIT_WEB_HEADERS,
+	    MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s != 0 ? options->idle_timeout_s : 60U,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
-/* libmicrohttpd closes the socket with the daemon, and in most of its failures; we never do. */
-static struct MHD_Daemon *start_daemon(struct gs_web *web, const struct gs_web_options *options, int fd) {
+static void stop_daemons(struct gs_web *web) {
+	while (web->ndaemons != 0)
+		MHD_stop_daemon(web->daemons[--web->ndaemons]);
+}
+
+/* Takes ${fd} over. */
+static enum gs_status start_threads(struct gs_web *web, const struct gs_web_options *options, int fd) {
 	unsigned threads = options->threads != 0 ? options->threads : 2;
-	struct MHD_OptionItem pool[] = {
-	    {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL}, {MHD_OPTION_END, 0, NULL}};
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	if (is_v6(fd))
-		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web, MHD_OPTION_UNESCAPE_CALLBACK,
-	    on_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)GS_LIMIT_WEB_HEADERS, MHD_OPTION_CONNECTION_TIMEOUT,
-	    options->idle_timeout_s != 0 ? options->idle_timeout_s : 60U, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_ARRAY, threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+	unsigned max = connection_limit() / threads;
+	assert(threads <= GS_WEB_THREADS);
+	while (web->ndaemons < threads && (web->daemons[web->ndaemons] = start_daemon(web, options, max)) != NULL)
+		web->ndaemons++;
+	if (web->ndaemons == threads)
+		web->acceptor = gs_web_acceptor_start(web->daemons, threads, fd, max);
+	if (web->acceptor != NULL)
+		return GS_OK;
+	stop_daemons(web);
+	close(fd);
+	return GS_EIO;
 }
 
 /* Free what is there; the daemon has stopped or never started. */
@@ -214,14 +224,11 @@ enum gs_status gs_web_start(const struct gs_web_options *options, struct gs_web 
 	if (web == NULL)
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "cannot start the HTTP server: out of memory");
 	enum gs_status status = gs_web_listen(options->listen, setting, &fd, &web->port, err);
-	if (status == GS_OK) {
-		web->daemon = start_daemon(web, options, fd);
-		if (web->daemon == NULL)
-			status = gs_error_set(err, GS_EIO, 0, 0,
-			    "cannot start the HTTP server on %s: no threads or descriptors left; raise the limits of "
-			    "this process",
-			    options->listen);
-	}
+	if (status == GS_OK && start_threads(web, options, fd) != GS_OK)
+		status = gs_error_set(err, GS_EIO, 0, 0,
+		    "cannot start the HTTP server on %s: no threads or descriptors left; raise the limits of this "
+		    "process",
+		    options->listen);
 	if (status != GS_OK) {
 		destroy(web);
 		return status;
@@ -242,7 +249,8 @@ void gs_web_stop(struct gs_web *web) {
 	for (int64_t left = STOP_MS; web->unfinished != 0 && left > 0; left = until - gs_clock_mono_ms())
 		gs_cond_wait(&web->changed, &web->lock, left);
 	gs_lock_release(&web->lock);
-	MHD_stop_daemon(web->daemon);
+	gs_web_acceptor_stop(web->acceptor);
+	stop_daemons(web);
 	destroy(web);
 }
 

@@ -16,6 +16,7 @@ typedef enum MHD_Result gs_mhd_result;
 typedef int gs_mhd_result;
 #endif
 
+#define GS_WEB_THREADS 16 /* at most */
 #define GS_WEB_CODECS 16 /* codecs kept for the next request */
 #define GS_WEB_ZIP_MIN 1024 /* bytes of the least body worth compressing */
 #define GS_WEB_ZIP_LEVEL 3 /* gzip: on an aggregated body a third smaller than 1 at the same speed (measured) */
@@ -31,7 +32,9 @@ typedef int gs_mhd_result;
  * 3. body_bytes is the sum of charged over all requests.
  */
 struct gs_web {
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *daemons[GS_WEB_THREADS]; /* each has a thread */
+	size_t ndaemons;
+	struct gs_web_acceptor *acceptor;
 	const struct gs_web_route *routes;
 	void *ctx;
 	size_t body_limit;
@@ -98,6 +101,17 @@ struct gs_web_request {
 /** gs_web_listen(address, setting, ret_fd, ret_port, err): Open the listening socket of options->listen. */
 GS_MUST_USE enum gs_status gs_web_listen(
     const char *address, const char *setting, int *ret_fd, unsigned *ret_port, struct gs_error *err);
+
+/* accept.c */
+
+struct gs_web_acceptor;
+
+/** gs_web_acceptor_start(daemons, n, listener, max): Accept connections on ${listener} for ${daemons}, on a thread; while each has ${max}, others wait. Takes ${listener}
+ * over, and ${daemons} must live until it stops; NULL, without that, where the system has no threads, descriptors or memory. */
+struct gs_web_acceptor *gs_web_acceptor_start(struct MHD_Daemon *const *daemons, size_t n, int listener, unsigned max);
+
+/** gs_web_acceptor_stop(acceptor): Before the daemons stop. NULL is nothing. */
+void gs_web_acceptor_stop(struct gs_web_acceptor *acceptor);
 
 /* negotiate.c */
 

@@ -154,7 +154,7 @@ static void test_large_headers(void **state) {
 	static const struct {
 		size_t n;
 		bool fits;
-	} rows[] = {{16 * 1024, true}, {40 * 1024, false}, {1024 * 1024, false}};
+	} rows[] = {{64 * 1024, true}, {160 * 1024, false}, {1024 * 1024, false}};
 	struct gs_web *web = serve(routes, &counted, 1000);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gs_buf request;
