@@ -231,7 +231,8 @@ static struct gs_transfer *take(struct gs_fetcher *fetcher) {
 	return transfer;
 }
 
-enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request) {
+enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request,
+    struct gs_transfer **ret_transfer) {
 	assert(place / CELL_PLACES < fetcher->ncells);
 	struct cell *cell = fetcher->cells[place / CELL_PLACES];
 	struct gs_transfer *transfer = take(fetcher);
@@ -245,6 +246,7 @@ enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const 
 	}
 	push(&fetcher->running, transfer);
 	fetcher->nrunning++;
+	*ret_transfer = transfer;
 	return GS_OK;
 }
 
@@ -340,10 +342,12 @@ void gs_fetcher_wake(struct gs_fetcher *fetcher) {
 	(void)!write(fetcher->event, &one, sizeof(one));
 }
 
+void gs_fetcher_stop(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	end(fetcher, transfer);
+	rest(fetcher, transfer);
+}
+
 void gs_fetcher_cancel(struct gs_fetcher *fetcher) {
-	while (fetcher->running != NULL) {
-		struct gs_transfer *transfer = fetcher->running;
-		end(fetcher, transfer);
-		rest(fetcher, transfer);
-	}
+	while (fetcher->running != NULL)
+		gs_fetcher_stop(fetcher, fetcher->running);
 }

@@ -10,8 +10,11 @@
 #include "fetch.h"
 #include "gravel/base/clock.h"
 #include "gravel/base/limits.h"
+#include "gravel/base/lock.h"
+#include "gravel/base/map.h"
 #include "gravel/base/mem.h"
 #include "gravel/telemetry/telemetry.h"
+#include "places.h"
 #include "schedule.h"
 
 /* Not OpenMetrics: it is read strictly, and brings nothing that the store keeps. Who has nothing else may send it all the same. */
@@ -19,6 +22,9 @@
 
 /* Fixed: what keeps all sums of times far from the end of an int64_t. */
 #define INTERVAL_MAX_MS (366LL * 86400 * 1000)
+
+/* Fixed: when to try again to give a target room for which there was no memory. */
+#define RETRY_NS INT64_C(1000000000)
 
 /* The request headers of all targets with the same timeout. */
 struct headers {
@@ -28,17 +34,25 @@ struct headers {
 };
 
 struct target {
+	struct gs_schedule_item due; /* first */
 	struct gs_scrape_target given;
 	const struct headers *headers;
 	int64_t offset_ms;
-	size_t place; /* in the fetcher and in targets */
+	size_t place; /* in the fetcher */
+	struct gs_transfer *transfer; /* of the scrape that runs */
 	bool running;
+	struct target *next; /* in added or removed */
+	struct target *next_waiting;
+	/* Under the lock. */
+	bool taken; /* by the thread; else it stands in added */
+	bool removed;
 };
 
 /*
  * Invariants:
- * 1. Each of targets is in schedule once.
- * 2. From start to stop only the thread touches anything here but stop_ns and fetcher's wake.
+ * 1. Each target that was added and not removed stands in users, once; a new one in added as well, one that was removed in removed or added.
+ * 2. What the thread has taken over and did not find room for stands in waiting, the rest of it in schedule.
+ * 3. From start to stop only the thread touches what is not said to be under the lock, but for stop_ns and fetcher's wake.
  */
 struct gs_scraper {
 	struct gs_scraper_options options;
@@ -46,19 +60,24 @@ struct gs_scraper {
 	char *identity;
 	struct gs_fetcher *fetcher;
 	struct gs_schedule *schedule;
-	struct headers *headers;
-	struct target **targets;
-	size_t ntargets;
-	size_t cap;
+	struct gs_places *places;
+	struct target *waiting; /* for memory */
 	pthread_t thread;
 	bool started;
 	_Atomic int64_t stop_ns; /* 0: run. Else start nothing, and leave at this time of the monotonic clock */
+	struct gs_lock lock; /* of what follows */
+	bool has_lock;
+	struct gs_map *users; /* bytes of given.user -> target */
+	struct headers *headers;
+	struct target *added, **added_end;
+	struct target *removed;
 };
 
 static void on_done(void *ctx, void *user, struct gs_scrape_result *result) {
 	struct gs_scraper *scraper = ctx;
 	struct target *target = user;
 	target->running = false;
+	target->transfer = NULL;
 	result->target = &target->given;
 	scraper->options.on_result(scraper->options.ctx, result);
 }
@@ -79,7 +98,13 @@ enum gs_status gs_scraper_new(
 	if (scraper == NULL || copy_options(scraper, options) != GS_OK)
 		goto out;
 	scraper->schedule = gs_schedule_new();
-	if (scraper->schedule == NULL)
+	scraper->places = gs_places_new();
+	scraper->users = gs_map_new(GS_LIMIT_TARGETS);
+	scraper->added_end = &scraper->added;
+	if (scraper->schedule == NULL || scraper->places == NULL || scraper->users == NULL)
+		goto out;
+	scraper->has_lock = gs_lock_init(&scraper->lock, GS_RANK_SCRAPE) == GS_OK;
+	if (!scraper->has_lock)
 		goto out;
 	struct gs_fetcher_options fetch = {
 	    .user_agent = scraper->user_agent,
@@ -108,16 +133,37 @@ static void free_headers(struct headers *headers) {
 	}
 }
 
+/* Free those of the list that are removed; the others stand in the map. */
+static void free_removed(struct target *list) {
+	while (list != NULL) {
+		struct target *next = list->next;
+		if (list->removed)
+			gs_free(list);
+		list = next;
+	}
+}
+
+static void free_targets(struct gs_scraper *scraper) {
+	struct target *target;
+	size_t cursor = 0;
+	free_removed(scraper->added);
+	free_removed(scraper->removed);
+	while (scraper->users != NULL && (target = gs_map_next(scraper->users, &cursor, NULL)) != NULL)
+		gs_free(target);
+	gs_map_free(scraper->users);
+}
+
 void gs_scraper_free(struct gs_scraper *scraper) {
 	if (scraper == NULL)
 		return;
 	gs_scraper_stop(scraper, 0);
 	gs_fetcher_free(scraper->fetcher);
 	gs_schedule_free(scraper->schedule);
+	gs_places_free(scraper->places);
+	free_targets(scraper);
 	free_headers(scraper->headers);
-	for (size_t i = 0; i < scraper->ntargets; i++)
-		gs_free(scraper->targets[i]);
-	gs_free(scraper->targets);
+	if (scraper->has_lock)
+		gs_lock_destroy(&scraper->lock);
 	gs_free(scraper->user_agent);
 	gs_free(scraper->identity);
 	gs_free(scraper);
@@ -150,7 +196,7 @@ static enum gs_status fill_headers(struct headers *headers) {
 }
 
 /* The headers for a timeout; few timeouts exist, so a list will do. NULL when out of memory. */
-static const struct headers *headers_for(struct gs_scraper *scraper, int64_t timeout_ms) {
+static const struct headers *headers_for_locked(struct gs_scraper *scraper, int64_t timeout_ms) {
 	struct headers *headers = scraper->headers;
 	while (headers != NULL && headers->timeout_ms != timeout_ms)
 		headers = headers->next;
@@ -169,46 +215,95 @@ static const struct headers *headers_for(struct gs_scraper *scraper, int64_t tim
 	return headers;
 }
 
-static enum gs_status grow(struct gs_scraper *scraper) {
-	if (scraper->ntargets == GS_LIMIT_TARGETS)
-		return GS_ELIMIT;
-	struct target **targets =
-	    gs_grow_array(scraper->targets, &scraper->cap, scraper->ntargets, sizeof(struct target *));
-	if (targets == NULL)
-		return GS_ENOMEM;
-	scraper->targets = targets;
-	return GS_OK;
-}
-
 static bool is_valid(const struct gs_scrape_target *target) {
 	return target->interval_ms > 0 && target->interval_ms <= INTERVAL_MAX_MS && target->timeout_ms > 0 &&
 	       target->timeout_ms <= INTERVAL_MAX_MS &&
 	       (strncasecmp(target->url, "http://", 7) == 0 || strncasecmp(target->url, "https://", 8) == 0);
 }
 
-enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *given) {
-	assert(!scraper->started);
-	if (!is_valid(given))
+static struct gs_str user_key(void *const *user) {
+	return gs_str_make((const char *)user, sizeof(*user));
+}
+
+static enum gs_status add_locked(struct gs_scraper *scraper, struct target *target, bool *ret_wake) {
+	struct gs_str key = user_key(&target->given.user);
+	if (gs_map_get(scraper->users, key) != NULL)
 		return GS_EINVAL;
-	enum gs_status status = grow(scraper);
-	if (status == GS_OK)
-		status = gs_fetcher_reserve(scraper->fetcher, scraper->ntargets + 1);
+	target->headers = headers_for_locked(scraper, target->given.timeout_ms);
+	if (target->headers == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = gs_map_put(scraper->users, key, target);
 	if (status != GS_OK)
 		return status;
-	const struct headers *headers = headers_for(scraper, given->timeout_ms);
-	struct target *target = headers != NULL ? gs_alloc(sizeof(*target)) : NULL;
+	*ret_wake = scraper->added == NULL;
+	*scraper->added_end = target;
+	scraper->added_end = &target->next;
+	return GS_OK;
+}
+
+enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *given) {
+	bool wake = false;
+	if (!is_valid(given))
+		return GS_EINVAL;
+	struct target *target = gs_alloc(sizeof(*target));
 	if (target == NULL)
 		return GS_ENOMEM;
 	target->given = *given;
-	target->headers = headers;
-	target->place = scraper->ntargets;
 	target->offset_ms = gs_schedule_offset(scraper->identity, given);
-	status = gs_schedule_add(scraper->schedule, 0, target);
+	gs_lock_take(&scraper->lock);
+	enum gs_status status = add_locked(scraper, target, &wake);
+	gs_lock_release(&scraper->lock);
 	if (status != GS_OK)
 		gs_free(target);
-	else
-		scraper->targets[scraper->ntargets++] = target;
+	if (wake)
+		gs_fetcher_wake(scraper->fetcher);
 	return status;
+}
+
+enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user) {
+	bool wake = false;
+	void *key = (void *)(uintptr_t)user; /* only its value counts */
+	gs_lock_take(&scraper->lock);
+	struct target *target = gs_map_remove(scraper->users, user_key(&key));
+	if (target != NULL) {
+		target->removed = true;
+		wake = scraper->removed == NULL;
+	}
+	if (target != NULL && target->taken) {
+		target->next = scraper->removed;
+		scraper->removed = target;
+	}
+	gs_lock_release(&scraper->lock);
+	if (wake)
+		gs_fetcher_wake(scraper->fetcher);
+	return target != NULL ? GS_OK : GS_ENOTFOUND;
+}
+
+/* Targets that come and go, on the thread. */
+
+static void tell_removed(struct gs_scraper *scraper, struct target *target) {
+	if (scraper->options.on_removed != NULL)
+		scraper->options.on_removed(scraper->options.ctx, &target->given);
+	gs_free(target);
+}
+
+static void stop_waiting(struct gs_scraper *scraper, struct target *target) {
+	struct target **link = &scraper->waiting;
+	while (*link != target)
+		link = &(*link)->next_waiting;
+	*link = target->next_waiting;
+}
+
+static void leave(struct gs_scraper *scraper, struct target *target) {
+	if (target->transfer != NULL)
+		gs_fetcher_stop(scraper->fetcher, target->transfer);
+	if (target->due.place == 0) {
+		stop_waiting(scraper, target);
+	} else {
+		gs_schedule_remove(scraper->schedule, &target->due);
+		gs_places_give(scraper->places, target->place);
+	}
+	tell_removed(scraper, target);
 }
 
 /* The monotonic time of the target's next slot after ${now_ns}. */
@@ -216,6 +311,54 @@ static int64_t next_start(const struct target *target, int64_t now_ns) {
 	int64_t wall = gs_clock_wall_ms();
 	int64_t slot = gs_schedule_slot(wall, target->given.interval_ms, target->offset_ms);
 	return now_ns + (slot - wall) * 1000000;
+}
+
+/* Give it a place and its first slot. */
+static enum gs_status place(struct gs_scraper *scraper, struct target *target) {
+	enum gs_status status = gs_places_take(scraper->places, target->given.url, &target->place);
+	if (status != GS_OK)
+		return status;
+	status = gs_fetcher_reserve(scraper->fetcher, gs_places_count(scraper->places));
+	if (status == GS_OK)
+		status = gs_schedule_add(scraper->schedule, next_start(target, gs_clock_mono_ns()), &target->due);
+	if (status != GS_OK)
+		gs_places_give(scraper->places, target->place);
+	return status;
+}
+
+static void place_or_wait(struct gs_scraper *scraper, struct target *target) {
+	if (place(scraper, target) == GS_OK)
+		return;
+	target->next_waiting = scraper->waiting;
+	scraper->waiting = target;
+}
+
+/* Take over what came and went since the last time. Who goes is first, so that who comes finds his place and connection. */
+static void take_over(struct gs_scraper *scraper) {
+	gs_lock_take(&scraper->lock);
+	struct target *added = scraper->added, *removed = scraper->removed;
+	scraper->added = scraper->removed = NULL;
+	scraper->added_end = &scraper->added;
+	for (struct target *target = added; target != NULL; target = target->next)
+		target->taken = !target->removed;
+	gs_lock_release(&scraper->lock);
+	for (struct target *target = removed, *next; target != NULL; target = next) {
+		next = target->next;
+		leave(scraper, target);
+	}
+	struct target *waiting = scraper->waiting;
+	scraper->waiting = NULL;
+	for (struct target *target = waiting, *next; target != NULL; target = next) {
+		next = target->next_waiting;
+		place_or_wait(scraper, target);
+	}
+	for (struct target *target = added, *next; target != NULL; target = next) {
+		next = target->next;
+		if (target->taken)
+			place_or_wait(scraper, target);
+		else
+			tell_removed(scraper, target);
+	}
 }
 
 /* The one that follows the slot of ${due_ns}. The wall clock may have fallen behind the monotonic one since, so that it has this very slot
@@ -243,7 +386,7 @@ static void start(struct gs_scraper *scraper, struct target *target) {
 	    .user = target,
 	};
 	target->running = true;
-	if (gs_fetcher_start(scraper->fetcher, target->place, &request) != GS_OK)
+	if (gs_fetcher_start(scraper->fetcher, target->place, &request, &target->transfer) != GS_OK)
 		report_unstarted(scraper, target);
 }
 
@@ -265,25 +408,21 @@ static int64_t run_slot(struct gs_scraper *scraper, struct target *target, int64
 
 static void start_due(struct gs_scraper *scraper) {
 	int64_t now = gs_clock_mono_ns(), due;
-	struct target *target;
-	while ((target = gs_schedule_first(scraper->schedule, &due)) != NULL && due <= now)
-		gs_schedule_move_first(scraper->schedule, run_slot(scraper, target, due));
-}
-
-static void place_all(struct gs_scraper *scraper) {
-	int64_t now = gs_clock_mono_ns(), due;
-	struct target *target;
-	while ((target = gs_schedule_first(scraper->schedule, &due)) != NULL && due == 0)
-		gs_schedule_move_first(scraper->schedule, next_start(target, now));
+	struct gs_schedule_item *first;
+	while ((first = gs_schedule_first(scraper->schedule, &due)) != NULL && due <= now)
+		gs_schedule_move_first(scraper->schedule, run_slot(scraper, (struct target *)(void *)first, due));
 }
 
 static void *run(void *ctx) {
 	struct gs_scraper *scraper = ctx;
 	for (;;) {
 		int64_t until, stop = atomic_load(&scraper->stop_ns);
+		take_over(scraper);
 		if (stop == 0) {
 			start_due(scraper);
 			(void)gs_schedule_first(scraper->schedule, &until);
+			if (scraper->waiting != NULL && until > gs_clock_mono_ns() + RETRY_NS)
+				until = gs_clock_mono_ns() + RETRY_NS;
 		} else {
 			if (gs_fetcher_running(scraper->fetcher) == 0 || gs_clock_mono_ns() >= stop)
 				break;
@@ -298,7 +437,6 @@ static void *run(void *ctx) {
 enum gs_status gs_scraper_start(struct gs_scraper *scraper, struct gs_error *err) {
 	sigset_t all, before;
 	assert(!scraper->started && atomic_load(&scraper->stop_ns) == 0);
-	place_all(scraper);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -34,7 +34,7 @@ struct gs_scrape_target {
 	int64_t timeout_ms; /* of everything: name, connection, redirects, body; in the same range */
 	size_t body_limit; /* bytes of a body, before and after decompression; 0: that of the scraper */
 	bool identity; /* enable_compression: false */
-	void *user; /* given back with each result */
+	void *user; /* given back with each result; each target has one of its own */
 };
 
 /* Why a scrape failed: one word each, the value of label reason and the cause on the wire. */
@@ -96,12 +96,12 @@ struct gs_scraper_options {
 GS_MUST_USE enum gs_status gs_scraper_new(
     const struct gs_scraper_options *options, struct gs_scraper **ret_scraper, struct gs_error *err);
 
-/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread. What ${target} points to must live until it is removed; the struct is copied. GS_EINVAL for a URL or
- * a time outside what struct gs_scrape_target says, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
+/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread, on_result too. What ${target} points to must live until on_removed; the struct is copied. GS_EINVAL for a URL or
+ * a time outside what struct gs_scrape_target says and for a user pointer that another target has, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *target);
 
-/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when. Any thread; does not wait. Its connection
- * is kept for a target of the same host that follows. GS_ENOTFOUND. */
+/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when, once the
+ * scraper runs; none is told after gs_scraper_stop. Any thread; does not wait. Its idle connection is kept for a target of the same host that follows. GS_ENOTFOUND. */
 GS_MUST_USE enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user);
 
 /** gs_scraper_start(scraper): Run the schedule on a thread: each target at a point of its interval that a stable hash gives, so that the load is

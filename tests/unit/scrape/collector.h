@@ -37,6 +37,8 @@ struct collector {
 	char urls[FAULT_TARGETS][64];
 	size_t n;
 	struct outcome *outcomes;
+	unsigned removed;
+	const void *removed_user; /* of the last one */
 };
 
 static void copy_text(char *out, size_t size, struct gs_str s) {
@@ -66,6 +68,14 @@ static void collect(void *ctx, const struct gs_scrape_result *result) {
 	pthread_mutex_unlock(&c->mutex);
 }
 
+static void collect_removed(void *ctx, const struct gs_scrape_target *target) {
+	struct collector *c = ctx;
+	pthread_mutex_lock(&c->mutex);
+	c->removed++;
+	c->removed_user = target->user;
+	pthread_mutex_unlock(&c->mutex);
+}
+
 static struct collector *collector_new(size_t body_limit) {
 	struct collector *c = gs_alloc(sizeof(*c));
 	struct gs_error err = {0};
@@ -76,6 +86,7 @@ static struct collector *collector_new(size_t body_limit) {
 	    .identity = "test",
 	    .body_limit = body_limit,
 	    .on_result = collect,
+	    .on_removed = collect_removed,
 	    .ctx = c,
 	};
 	assert_int_equal(gs_scraper_new(&options, &c->scraper, &err), GS_OK);
@@ -144,6 +155,20 @@ static void collector_wait(struct collector *c, unsigned results, int64_t patien
 	while (collector_count_below(c, results) != 0 && gs_clock_mono_ms() < until)
 		sleep_ms(10);
 	assert_int_equal(collector_count_below(c, results), 0);
+}
+
+static void collector_remove(struct collector *c, size_t i) {
+	assert_int_equal(gs_scraper_remove(c->scraper, &c->outcomes[i]), GS_OK);
+}
+
+static void collector_wait_removed(struct collector *c, unsigned n, int64_t patience_ms) {
+	int64_t until = gs_clock_mono_ms() + patience_ms;
+	for (unsigned removed = 0; removed < n; sleep_ms(2)) {
+		assert_true(gs_clock_mono_ms() < until);
+		pthread_mutex_lock(&c->mutex);
+		removed = c->removed;
+		pthread_mutex_unlock(&c->mutex);
+	}
 }
 
 #endif
