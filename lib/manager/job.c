@@ -210,8 +210,8 @@ static enum gs_status inherit(struct builder *builder, struct job *job, const st
 	return status;
 }
 
-enum gs_status gs_job_new(struct gs_manager *manager, struct generation *generation,
-    const struct gs_config_job *config, const struct job *old, struct job **ret, struct gs_error *err) {
+enum gs_status gs_job_new(struct gs_manager *manager, struct generation *generation, const struct gs_config_job *config,
+    const struct job *old, struct job **ret, struct gs_error *err) {
 	struct builder builder = {0};
 	struct job *job = gs_alloc(sizeof(*job));
 	if (job == NULL)

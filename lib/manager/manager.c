@@ -64,8 +64,7 @@ static void on_result(void *ctx, const struct gs_scrape_result *result) {
 	gs_relay_result(manager->relay, &given);
 }
 
-static bool on_body(
-    void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece) {
+static bool on_body(void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece) {
 	struct gs_manager *manager = ctx;
 	struct gs_scrape_target scraped = *target;
 	scraped.user = ((const struct target *)target->user)->relayed;
@@ -300,8 +299,8 @@ static size_t count_sources(const struct gs_config *config) {
 }
 
 /* Discovery of ${generation}, which does not run yet; without ${open} only what is needed to compare it. */
-static enum gs_status watch_new(struct gs_manager *manager, struct generation *generation, bool open,
-    struct watch **ret, struct gs_error *err) {
+static enum gs_status watch_new(
+    struct gs_manager *manager, struct generation *generation, bool open, struct watch **ret, struct gs_error *err) {
 	const struct gs_config *config = generation->config;
 	struct watch *watch = gs_alloc(sizeof(*watch));
 	if (watch == NULL)

@@ -287,8 +287,8 @@ GS_MUST_USE enum gs_status gs_job_new(struct gs_manager *manager, struct generat
     const struct gs_config_job *config, const struct job *old, struct job **ret, struct gs_error *err);
 
 /** gs_job_same(config, job, whole_config, ret): Whether ${job} is what ${config} asks for. */
-GS_MUST_USE enum gs_status gs_job_same(const struct generation *generation, const struct gs_config_job *config,
-    const struct job *job, bool *ret);
+GS_MUST_USE enum gs_status gs_job_same(
+    const struct generation *generation, const struct gs_config_job *config, const struct job *job, bool *ret);
 
 /** gs_job_listed(manager, old, hash, found, n, ret): ${old} with a new list of its sources of that hash. */
 GS_MUST_USE enum gs_status gs_job_listed(struct gs_manager *manager, const struct job *old, uint64_t hash,

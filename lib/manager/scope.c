@@ -86,8 +86,7 @@ static struct gs_relabel_rule *relabel_rules(const struct gs_config_relabel *fro
 	return rules;
 }
 
-enum gs_status gs_scope_relabel(
-    const struct gs_config_job *job, struct gs_relabel **ret, struct gs_error *err) {
+enum gs_status gs_scope_relabel(const struct gs_config_job *job, struct gs_relabel **ret, struct gs_error *err) {
 	*ret = NULL;
 	if (job->nrelabel == 0)
 		return GS_OK;
@@ -99,8 +98,7 @@ enum gs_status gs_scope_relabel(
 	return status;
 }
 
-static enum gs_status compile_rollup(
-    const struct gs_config_job *job, struct gs_rollup **ret, struct gs_error *err) {
+static enum gs_status compile_rollup(const struct gs_config_job *job, struct gs_rollup **ret, struct gs_error *err) {
 	if (job->nrollups == 0)
 		return GS_OK;
 	struct gs_rollup_rule *rules = gs_alloc_array(job->nrollups, sizeof(*rules));

@@ -369,10 +369,10 @@ static int64_t following_start(const struct target *target, int64_t now_ns, int6
 	return next - due_ns < interval_ns / 2 ? next + interval_ns : next;
 }
 
-static void report_unstarted(struct gs_scraper *scraper, struct target *target) {
+static void report_unstarted(struct gs_scraper *scraper, struct target *target, const char *text) {
 	struct gs_scrape_result result = {
 	    .cause = GS_SCRAPE_OTHER,
-	    .text = "out of memory",
+	    .text = text,
 	    .time_ms = gs_clock_wall_ms(),
 	};
 	on_done(scraper, target, &result);
@@ -385,9 +385,14 @@ static void start(struct gs_scraper *scraper, struct target *target) {
 	    .headers = target->headers->list,
 	    .user = target,
 	};
+	const char *refusal = NULL;
 	target->running = true;
-	if (gs_fetcher_start(scraper->fetcher, target->place, &request, &target->transfer) != GS_OK)
-		report_unstarted(scraper, target);
+	if (scraper->options.on_start != NULL)
+		refusal = scraper->options.on_start(scraper->options.ctx, &target->given);
+	if (refusal != NULL)
+		report_unstarted(scraper, target, refusal);
+	else if (gs_fetcher_start(scraper->fetcher, target->place, &request, &target->transfer) != GS_OK)
+		report_unstarted(scraper, target, "out of memory");
 }
 
 /* One target is due: start it, or count that it cannot. Returns when it is due again. */

@@ -35,8 +35,8 @@ struct gs_manager_changes {
 
 /** gs_manager_reload(manager, config, ret_changes, err): Let ${config} take the place of the last one, which it takes over with GS_OK; otherwise nothing has changed. The identity
  * stays that of the first one. Not from a callback of the relay; ${ret_changes} may be NULL. */
-GS_MUST_USE enum gs_status gs_manager_reload(struct gs_manager *manager, struct gs_config *config,
-    struct gs_manager_changes *ret_changes, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_manager_reload(
+    struct gs_manager *manager, struct gs_config *config, struct gs_manager_changes *ret_changes, struct gs_error *err);
 
 /** gs_manager_free(manager, grace_ms): Stop discovery, start no more scrapes, give running ones ${grace_ms}. Nothing is published as gone. NULL is nothing. */
 void gs_manager_free(struct gs_manager *manager, int64_t grace_ms);

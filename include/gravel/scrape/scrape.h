@@ -78,6 +78,10 @@ typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 typedef bool gs_scrape_body_fn(
     void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece);
 
+/* A scrape is about to start, on the scraper's thread. NULL: go on. Else it has failed without asking the target: its result comes at once, GS_SCRAPE_OTHER with that text, which must live
+ * until then. So a target can be held back, and one that nobody asks be a timer. */
+typedef const char *gs_scrape_start_fn(void *ctx, const struct gs_scrape_target *target);
+
 /* A target was removed: nothing of it is used any more, no result of it comes. On the scraper's thread. */
 typedef void gs_scrape_removed_fn(void *ctx, const struct gs_scrape_target *target);
 
@@ -85,6 +89,7 @@ struct gs_scraper_options {
 	const char *user_agent;
 	const char *identity; /* with job and instance the seed of a target's place in its interval */
 	size_t body_limit; /* bytes of a body, before and after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
+	gs_scrape_start_fn *on_start; /* NULL: all start */
 	gs_scrape_fn *on_result;
 	gs_scrape_body_fn *on_body; /* NULL: whole bodies come with their results */
 	gs_scrape_removed_fn *on_removed; /* may be NULL */
