@@ -11,7 +11,7 @@
 
 /*
  * The configuration of both programs: one YAML file, one table of keys (lib/config/keys.c) from which parsing, validation,
- * --dump-config and docs/CONFIG.md come. All strings are NUL-terminated and owned by the gs_config; all times are in
+ * --dump-config and docs/CONFIG.md come (those of jobs: lib/config/job_keys.c). All strings are NUL-terminated and owned by the gs_config; all times are in
  * milliseconds, all sizes in bytes. Immutable once loaded.
  */
 
@@ -150,7 +150,7 @@ struct gs_config_job {
 	size_t nrules;
 	struct gs_config_target *targets; /* targets: URLs, ours */
 	size_t ntargets;
-	struct gs_config_sd *sds; /* in the order of the file */
+	struct gs_config_sd *sds; /* by kind, those of one kind in the order of the file */
 	size_t nsds;
 };
 
@@ -158,7 +158,7 @@ enum gs_config_storage { GS_STORAGE_FILE, GS_STORAGE_MEMORY };
 
 /* poller_stream, receiver_stream */
 struct gs_config_stream {
-	bool present; /* the section is in the file; stays the first member (lib/config/keys.c) */
+	bool present; /* the section is in the file */
 	const char **
 	    urls; /* nats://[user:password@]host:port; a list, or one string with commas. Secrets: dumped as "<hidden>" */
 	size_t nurls;
@@ -206,7 +206,7 @@ struct gs_config {
 	struct gs_config_stream poller_stream;
 	struct gs_config_stream receiver_stream;
 	struct gs_config_receiver receiver;
-	struct gs_config_job *jobs;
+	struct gs_config_job *jobs; /* those of "jobs", then those of "scrape_configs" */
 	size_t njobs;
 };
 

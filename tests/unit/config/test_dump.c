@@ -56,6 +56,41 @@ static void test_defaults(void **state) {
 	gs_config_free(c);
 }
 
+/* What a job has that says nothing. */
+#define HTTP_DEFAULTS                                                                                                  \
+	"    metrics_path: \"/metrics\"\n"                                                                             \
+	"    scheme: \"http\"\n"                                                                                       \
+	"    params: {}\n"                                                                                             \
+	"    honor_labels: false\n"                                                                                    \
+	"    honor_timestamps: true\n"                                                                                 \
+	"    tls_config:\n"                                                                                            \
+	"      ca_file: \"\"\n"                                                                                        \
+	"      cert_file: \"\"\n"                                                                                      \
+	"      key_file: \"\"\n"                                                                                       \
+	"      server_name: \"\"\n"                                                                                    \
+	"      insecure_skip_verify: false\n"                                                                          \
+	"      min_version: \"\"\n"                                                                                    \
+	"    http_headers: {}\n"                                                                                       \
+	"    proxy_url: \"\"\n"                                                                                        \
+	"    follow_redirects: true\n"                                                                                 \
+	"    enable_compression: true\n"                                                                               \
+	"    body_size_limit: 0\n"                                                                                     \
+	"    sample_limit: 0\n"                                                                                        \
+	"    label_limit: 0\n"                                                                                         \
+	"    label_name_length_limit: 0\n"                                                                             \
+	"    label_value_length_limit: 0\n"                                                                            \
+	"    target_limit: 0\n"                                                                                        \
+	"    relabel_configs: []\n"                                                                                    \
+	"    metric_relabel_configs: []\n"                                                                             \
+	"    aggregations: []\n"
+#define NO_DISCOVERY                                                                                                   \
+	"    static_configs: []\n"                                                                                     \
+	"    file_sd_configs: []\n"                                                                                    \
+	"    dns_sd_configs: []\n"                                                                                     \
+	"    http_sd_configs: []\n"                                                                                    \
+	"    etcd_sd_configs: []\n"                                                                                    \
+	"    nats_kv_sd_configs: []\n"
+
 static void test_full(void **state) {
 	(void)state;
 	struct gs_config *c =
@@ -83,31 +118,28 @@ static void test_full(void **state) {
 				     "  replicas: 1\n"
 				     "  retention: 10m\n"
 				     "  storage: memory\n"
+				     "  push_stream: \"\"\n"
+				     "  push_retention: 2h\n"
 				     "  buffer: 64MiB\n"
 				     "receiver:\n"));
 	assert_non_null(strstr(text, "  publisher_label: false\n"));
-	assert_non_null(strstr(text, "\njobs:\n"
-				     "  \"a \\\"b\\\"\":\n"
-				     "    scrape_interval: 15s\n"
-				     "    scrape_timeout: 10s\n"
-				     "    honor_labels: false\n"
-				     "    clearmodes:\n"
-				     "      \"x\\\\d\": \"sum\"\n"
-				     "      \"y\": \"mean5m\"\n"
-				     "    targets:\n"
-				     "      - url: \"http://<hidden>@x:1/m?a=b\"\n"
-				     "        name: \"n\"\n"
-				     "        labels:\n"
-				     "          \"dc\": \"a: #b\"\n"
-				     "      - url: \"http://y\"\n"
-				     "        name: \"y:80\"\n"
-				     "        labels: {}\n"
-				     "  \"empty\":\n"
-				     "    scrape_interval: 15s\n"
-				     "    scrape_timeout: 10s\n"
-				     "    honor_labels: false\n"
-				     "    clearmodes: {}\n"
-				     "    targets: []\n"));
+	assert_non_null(strstr(text,
+	    "\njobs:\n"
+	    "  \"a \\\"b\\\"\":\n"
+	    "    scrape_interval: 15s\n"
+	    "    scrape_timeout: 10s\n" HTTP_DEFAULTS "    clearmodes:\n"
+	    "      \"x\\\\d\": \"sum\"\n"
+	    "      \"y\": \"mean5m\"\n" NO_DISCOVERY "    targets:\n"
+	    "      - url: \"http://<hidden>@x:1/m?a=b\"\n"
+	    "        name: \"n\"\n"
+	    "        labels:\n"
+	    "          \"dc\": \"a: #b\"\n"
+	    "      - url: \"http://y\"\n"
+	    "        name: \"y:80\"\n"
+	    "        labels: {}\n"
+	    "  \"empty\":\n"
+	    "    scrape_interval: 15s\n"
+	    "    scrape_timeout: 10s\n" HTTP_DEFAULTS "    clearmodes: {}\n" NO_DISCOVERY "    targets: []\n"));
 	gs_free(text);
 	gs_config_free(c);
 }
