@@ -135,6 +135,18 @@ static enum gs_status mode_error(const struct gs_batch *batch, const struct gs_e
 	    err, status, event->line, (uint32_t)(at - line) + 1, "%s: %.*s", reason.text, GS_FMT(shown));
 }
 
+/* Whether an empty label says that the sample has none of that name, where the options set one: as in Prometheus, with honor_labels it is
+ * its own. */
+static bool is_honored(const struct gs_batch *batch, struct gs_str name) {
+	if (batch->options.rule != GS_LABELS_HONOR)
+		return false;
+	for (size_t i = 0; i < batch->options.nlabels; i++) {
+		if (gs_str_eq(batch->labels[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 /* Copy the labels of the event without clearmode and without empty ones, which Prometheus takes for absent. */
 static enum gs_status take_labels(
     struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample, struct gs_error *err) {
@@ -152,7 +164,7 @@ static enum gs_status take_labels(
 		if (gs_str_eq(label.name, GS_STR("__name__")))
 			return gs_error_set(err, GS_EINVAL, event->line, 1,
 			    "label \"__name__\" is reserved for the name of the metric");
-		if (label.value.n == 0)
+		if (label.value.n == 0 && !is_honored(batch, label.name))
 			continue;
 		if (!keep(batch, &label.name) || !keep(batch, &label.value))
 			return GS_ENOMEM;

@@ -191,9 +191,9 @@ static void set_label(const struct m_batch *batch, struct m_point *point, const 
 	bool empty = set->value[0] == '\0';
 	if (old == NULL && !empty)
 		point->labels[point->nlabels++] = *set;
-	if (old == NULL || batch->options.rule == M_HONOR)
+	if (old == NULL || (batch->options.rule == M_HONOR && old->value[0] != '\0'))
 		return;
-	if (empty) {
+	if (empty || batch->options.rule == M_HONOR) {
 		remove_label(point, old);
 	} else if (batch->options.rule == M_EXPORT) {
 		old->name = exported(batch, point, set->name);
@@ -203,12 +203,18 @@ static void set_label(const struct m_batch *batch, struct m_point *point, const 
 	}
 }
 
+/* With honor_labels an empty label keeps that of the target away. */
+static bool is_honored(const struct m_batch *batch, const char *name) {
+	const struct m_options *options = &batch->options;
+	return options->rule == M_HONOR && m_find_label(options->labels, options->nlabels, name) != NULL;
+}
+
 /* The labels of the point that a sample belongs to. *ret_bound is the text of its le or quantile. False: a label that only parts have. */
 static bool point_labels(const struct m_batch *batch, const struct m_line *line, const char *bound, bool is_bound,
     struct m_point *point, const char **ret_bound) {
 	*ret_bound = "";
 	for (unsigned i = 0; i < line->nlabels; i++) {
-		if (line->labels[i].value[0] == '\0')
+		if (line->labels[i].value[0] == '\0' && !is_honored(batch, line->labels[i].name))
 			continue;
 		if (is_bound && m_same(line->labels[i].name, bound))
 			*ret_bound = line->labels[i].value;
