@@ -72,18 +72,19 @@ static void stop(struct receiver *receiver) {
 	gs_ingest_free(receiver->ingest);
 }
 
-static int run(const struct gs_config *config) {
+static int run(struct gs_config *config) {
 	struct receiver receiver = {.config = config};
 	struct gs_error err = {0};
 	enum gs_status status = start(&receiver, &err);
 	if (status == GS_OK) {
 		gs_log(GS_LOG_INFO, "version %s listens on port %u%s", GRAVEL_VERSION, gs_web_port(receiver.web),
 		    receiver.bus != NULL ? "" : " for pushes only: receiver_stream.urls is not set");
-		program_wait();
+		program_wait(NULL, NULL);
 	} else {
 		program_fail("%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
 	}
 	stop(&receiver);
+	gs_config_free(config);
 	return status == GS_OK ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -515,13 +515,11 @@ enum gs_status gs_manager_new(const struct gs_manager_options *options, struct g
 		*ret_manager = manager;
 		return GS_OK;
 	}
-	gs_manager_free(manager, 0);
+	gs_manager_free(manager);
 	return fail(status, err);
 }
 
-void gs_manager_free(struct gs_manager *manager, int64_t grace_ms) {
-	if (manager == NULL)
-		return;
+void gs_manager_stop(struct gs_manager *manager, int64_t grace_ms) {
 	begin_update(manager);
 	struct watch *watch = manager->watch;
 	manager->watch = NULL;
@@ -529,18 +527,25 @@ void gs_manager_free(struct gs_manager *manager, int64_t grace_ms) {
 	watch_free(watch);
 	if (manager->scraper != NULL)
 		gs_scraper_stop(manager->scraper, grace_ms);
+}
+
+static void free_job(struct gs_manager *manager, struct job *job) {
+	for (size_t i = 0; i < job->view->n; i++)
+		gs_managed_forget(manager, job->view->targets[i]);
+	if (job->results != NULL)
+		gs_managed_forget(manager, job->results);
+	gs_job_free(job);
+}
+
+void gs_manager_free(struct gs_manager *manager) {
+	if (manager == NULL)
+		return;
+	gs_manager_stop(manager, 0);
 	gs_scraper_free(manager->scraper);
 	gs_managed_end(manager);
-	for (size_t i = 0; i < manager->njobs; i++) {
-		struct job *job = manager->jobs[i];
-		for (size_t t = 0; t < job->view->n; t++)
-			gs_managed_forget(manager, job->view->targets[t]);
-		if (job->results != NULL)
-			gs_managed_forget(manager, job->results);
-	}
-	gs_board_unref(manager->board);
 	for (size_t i = 0; i < manager->njobs; i++)
-		gs_job_free(manager->jobs[i]);
+		free_job(manager, manager->jobs[i]);
+	gs_board_unref(manager->board);
 	gs_free(manager->jobs);
 	manager_free(manager);
 }

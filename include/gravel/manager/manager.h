@@ -38,8 +38,11 @@ struct gs_manager_changes {
 GS_MUST_USE enum gs_status gs_manager_reload(
     struct gs_manager *manager, struct gs_config *config, struct gs_manager_changes *ret_changes, struct gs_error *err);
 
-/** gs_manager_free(manager, grace_ms): Stop discovery, start no more scrapes, give running ones ${grace_ms}. Nothing is published as gone. NULL is nothing. */
-void gs_manager_free(struct gs_manager *manager, int64_t grace_ms);
+/** gs_manager_stop(manager, grace_ms): Stop discovery, start no more scrapes, give running ones ${grace_ms}. Nothing is published as gone; pages still say how it was. No reload after it. */
+void gs_manager_stop(struct gs_manager *manager, int64_t grace_ms);
+
+/** gs_manager_free(manager): Stop it without grace if it runs, and free it. NULL is nothing. */
+void gs_manager_free(struct gs_manager *manager);
 
 /* A problem that only compiling finds: a rule of relabelling or aggregation, a clearmode. */
 typedef void gs_manager_problem_fn(void *ctx, uint32_t line, uint32_t column, const char *text);
