@@ -424,7 +424,7 @@ static void check_required(struct gs_loader *l, const struct gs_config_section *
 			continue;
 		if (key->one_of == 0 && (value == NULL || gs_node_is_null(value)))
 			gs_load_error(l, &here, node, "is missing");
-		if (key->one_of != 0 && value == NULL && first[key->one_of] == NULL) {
+		if (key->one_of != 0 && first[key->one_of] == NULL) {
 			missing_group(l, section, key->one_of, path, node);
 			first[key->one_of] = node;
 		}
