@@ -15,7 +15,7 @@
  *
  * What goes out is Prometheus' GET for the text formats: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
  * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
- * one. What a body holds is for the consumer of results to judge (gs_scrape_inspect, GS_SCRAPE_PARSE).
+ * one. What a body holds is for the consumer of results to judge (GS_SCRAPE_PARSE).
  *
  * Counted here: GS_M_SCRAPE_DELAY and GS_M_SCRAPES_SKIPPED (slots that passed while the scrape before still ran, or while the process did not
  * run). Counted by the consumer, who knows whether the body parsed: GS_M_SCRAPES, _SCRAPE_FAILURES, _SCRAPE_BYTES, _SCRAPE_SAMPLES, _TARGETS.
