@@ -191,6 +191,14 @@ static bool await_link(struct gs_bus *bus, int64_t until_ms) {
 	return done;
 }
 
+/* Watches of KV that were closed, and still waited for an answer of the connection that is gone now. */
+static void await_kvs(struct gs_bus *bus) {
+	gs_lock_take(&bus->lock);
+	while (bus->kvs != 0)
+		gs_cond_wait(&bus->cond, &bus->lock, -1);
+	gs_lock_release(&bus->lock);
+}
+
 void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms) {
 	if (bus == NULL)
 		return;
@@ -198,6 +206,7 @@ void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms) {
 	await_acks(bus, until_ms);
 	if (bus->consumer != NULL)
 		pthread_join(bus->consumer->thread, NULL);
+	await_kvs(bus);
 	if (!await_link(bus, until_ms))
 		return;
 	pthread_join(bus->link, NULL);

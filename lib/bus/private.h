@@ -196,6 +196,7 @@ struct gs_bus {
 	uint64_t random;
 
 	struct gs_bus_consumer *consumer;
+	size_t kvs; /* watches of KV whose threads run; guarded by lock */
 };
 
 /* bus.c */

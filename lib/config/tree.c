@@ -271,7 +271,7 @@ static enum gs_status read_event(struct reader *r, const yaml_event_t *event, bo
 		return GS_OK;
 	case YAML_DOCUMENT_START_EVENT:
 		if (*ret_root != NULL)
-			return refuse(r, &event->start_mark, "a second document; a config is one");
+			return refuse(r, &event->start_mark, "a second document; there must be one");
 		return GS_OK;
 	case YAML_SCALAR_EVENT:
 	case YAML_ALIAS_EVENT:
@@ -315,5 +315,30 @@ enum gs_status gs_tree_parse(
 	gs_free(r.stack);
 	if (status == GS_OK && *ret_root != NULL && gs_node_is_null(*ret_root))
 		*ret_root = NULL;
+	return status;
+}
+
+static const struct gs_problem *first_problem(const struct gs_problems *problems) {
+	const struct gs_problem *first = problems->all;
+	for (size_t i = 1; i < problems->n; i++) {
+		const struct gs_problem *p = &problems->all[i];
+		if (p->line < first->line || (p->line == first->line && p->column < first->column))
+			first = p;
+	}
+	return first;
+}
+
+enum gs_status gs_tree_read(
+    struct gs_str text, struct gs_arena *arena, struct gs_node **ret_root, struct gs_error *err) {
+	struct gs_problems problems;
+	gs_problems_init(&problems);
+	enum gs_status status = gs_tree_parse(text, arena, &problems, ret_root);
+	if (status == GS_ENOMEM || problems.no_memory) {
+		status = gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	} else if (problems.n != 0) {
+		const struct gs_problem *first = first_problem(&problems);
+		status = gs_error_set(err, GS_EINVAL, first->line, first->column, "%s", first->text);
+	}
+	gs_problems_free(&problems);
 	return status;
 }

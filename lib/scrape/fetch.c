@@ -317,12 +317,24 @@ static void run_timers(struct gs_fetcher *fetcher) {
 	}
 }
 
+int gs_fetcher_fd(const struct gs_fetcher *fetcher) {
+	return fetcher->epoll;
+}
+
+int64_t gs_fetcher_timer_ns(const struct gs_fetcher *fetcher) {
+	int64_t first = INT64_MAX;
+	for (size_t i = 0; i < fetcher->ncells; i++) {
+		if (fetcher->cells[i]->timer_ns < first)
+			first = fetcher->cells[i]->timer_ns;
+	}
+	return first;
+}
+
 /* How long epoll may wait, in its own unit. */
 static int wait_ms(const struct gs_fetcher *fetcher, int64_t until_ns) {
-	for (size_t i = 0; i < fetcher->ncells; i++) {
-		if (fetcher->cells[i]->timer_ns < until_ns)
-			until_ns = fetcher->cells[i]->timer_ns;
-	}
+	int64_t timer_ns = gs_fetcher_timer_ns(fetcher);
+	if (timer_ns < until_ns)
+		until_ns = timer_ns;
 	int64_t left = until_ns - gs_clock_mono_ns();
 	if (left <= 0)
 		return 0;

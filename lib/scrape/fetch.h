@@ -44,6 +44,10 @@ size_t gs_fetcher_running(const struct gs_fetcher *fetcher);
 /** gs_fetcher_poll(fetcher, until_ns): Work until something happened or the monotonic clock says ${until_ns}, whichever is first. */
 void gs_fetcher_poll(struct gs_fetcher *fetcher, int64_t until_ns);
 
+/** gs_fetcher_fd(fetcher), gs_fetcher_timer_ns(fetcher): For a loop of someone else's: readable when there is something to poll for; when to poll at the latest (INT64_MAX: never). */
+int gs_fetcher_fd(const struct gs_fetcher *fetcher);
+int64_t gs_fetcher_timer_ns(const struct gs_fetcher *fetcher);
+
 /** gs_fetcher_wake(fetcher): From any thread: the running or next poll returns at once. */
 void gs_fetcher_wake(struct gs_fetcher *fetcher);
 

@@ -128,6 +128,16 @@ void gs_transfer_free(struct gs_transfer *transfer) {
 	gs_free(transfer);
 }
 
+static void set_method(CURL *easy, struct gs_str post) {
+	if (post.p == NULL) {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post.n);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, post.p);
+}
+
 enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs_transfer_request *request) {
 	transfer->request = *request;
 	gs_buf_clear(&transfer->raw);
@@ -140,6 +150,7 @@ enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs
 	transfer->curl_text[0] = '\0';
 	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, request->headers);
+	set_method(transfer->easy, request->post);
 	if (curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return GS_ENOMEM;
 	transfer->time_ms = gs_clock_wall_ms();

@@ -22,6 +22,7 @@ struct gs_transfer_request {
 	const char *url; /* http or https */
 	int64_t timeout_ms; /* for everything, name and connection included */
 	struct curl_slist *headers; /* must live until the transfer has ended */
+	struct gs_str post; /* p is not NULL: a POST of it, which must live as long as headers; else a GET */
 	void *user;
 };
 

@@ -53,6 +53,12 @@
 #define GS_LIMIT_TARGETS 1000000 /* fixed: what the config parser takes */
 #define GS_LIMIT_REDIRECTS 5 /* fixed: what is no loop */
 
+/* Discovery. Fixed: a million targets in one document, and what a hostile one may take to be read. */
+#define GS_LIMIT_SD_DOCUMENT (32 * 1024 * 1024) /* bytes of a file, an answer or the value of a key, decompressed */
+#define GS_LIMIT_SD_MEMORY (512 * 1024 * 1024) /* bytes that reading one may allocate, and that its targets may have */
+#define GS_LIMIT_SD_FILES 10000 /* files of one source */
+#define GS_LIMIT_SD_KEYS 100000 /* keys of one bucket */
+
 /* Wire. Fixed by the protocol (docs/PROTOCOL.md). */
 #define GS_LIMIT_PARTS 1024 /* parts of one scrape */
 #define GS_LIMIT_WIRE_BODY (128 * 1024 * 1024) /* bytes of one scrape, decompressed */

@@ -167,7 +167,7 @@ static void test_refused(void **state) {
 		"that begins in line 1)\n"},
 	    {"debug: on\nidentity: \xff\n", "f:2:11: this is no YAML: invalid leading UTF-8 octet\n"},
 	    {"identity: a\x01\n", "f:1:12: this is no YAML: control characters are not allowed\n"},
-	    {"debug: on\n---\ndebug: off\n", "f:2:1: a second document; a config is one\n"},
+	    {"debug: on\n---\ndebug: off\n", "f:2:1: a second document; there must be one\n"},
 	    {"debug: !!bool on\n", "f:1:8: YAML tags (\"!...\") are not used here\n"},
 	    {"debug: *no\n", "f:1:8: this alias names no anchor that is complete above it\n"},
 	    {"jobs: &j {a: *j}\n", "f:1:14: this alias names no anchor that is complete above it\n"},
