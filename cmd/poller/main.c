@@ -69,6 +69,7 @@ static enum gs_status start(struct poller *poller, struct gs_config *config, str
 		return status;
 	struct gs_manager_options options = {
 	    .relay = poller->relay,
+	    .bus = gs_relay_bus(poller->relay),
 	    .user_agent = "gravel-poller/" GRAVEL_VERSION,
 	    .self_url = poller->has_self ? poller->self_url : NULL,
 	};

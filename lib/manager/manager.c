@@ -273,14 +273,14 @@ static void watch_free(struct watch *watch) {
 	gs_free(watch);
 }
 
-static enum gs_status add_sources(struct watch *watch, const struct gs_config_job *job) {
+static enum gs_status add_sources(struct watch *watch, const struct gs_config_job *job, struct gs_error *err) {
 	for (size_t i = 0; i < job->nsds; i++) {
 		struct place *place = &watch->places[watch->nplaces];
 		if (job->sds[i].kind == GS_SD_STATIC)
 			continue;
 		enum gs_status status = gs_settings_source(&job->sds[i], &place->hash);
 		if (status == GS_OK && watch->discovery != NULL)
-			status = gs_discovery_add(watch->discovery, job->name, &job->sds[i], &place->source);
+			status = gs_discovery_add(watch->discovery, job->name, &job->sds[i], &place->source, err);
 		if (status != GS_OK)
 			return status;
 		place->job = job->name;
@@ -314,7 +314,7 @@ static enum gs_status watch_new(
 	if (status == GS_OK && open)
 		status = gs_discovery_new(&options, &watch->discovery, err);
 	for (size_t i = 0; i < config->njobs && status == GS_OK; i++)
-		status = add_sources(watch, &config->jobs[i]);
+		status = add_sources(watch, &config->jobs[i], err);
 	if (status == GS_OK)
 		*ret = watch;
 	else
@@ -322,7 +322,7 @@ static enum gs_status watch_new(
 	return status;
 }
 
-/* The discovery that ${generation} needs: NULL where it is the one that runs. Started, but its lists wait for the end of the update. */
+/* The discovery that ${generation} needs, to be started: NULL where it is the one that runs. */
 static enum gs_status next_watch(
     struct gs_manager *manager, struct generation *generation, struct watch **ret, struct gs_error *err) {
 	struct watch *watch = NULL;
@@ -341,14 +341,7 @@ static enum gs_status next_watch(
 	}
 	watch_free(watch);
 	watch = NULL;
-	status = watch_new(manager, generation, true, &watch, err);
-	if (status == GS_OK)
-		status = gs_discovery_start(watch->discovery, err);
-	if (status == GS_OK)
-		*ret = watch;
-	else
-		watch_free(watch);
-	return status;
+	return watch_new(manager, generation, true, ret, err);
 }
 
 /* Configurations */
@@ -397,27 +390,33 @@ static enum gs_status fail(enum gs_status status, struct gs_error *err) {
 	return status;
 }
 
-/* Discovery starts while the update is under way: what it finds at once waits for it. */
+/* One discovery ends before the next one starts: both have the same metrics. */
+static void change_watch(struct watch *old, struct watch *new) {
+	struct gs_error err = {0};
+	watch_free(old); /* its lists were nobody's any more */
+	if (new->discovery != NULL && gs_discovery_start(new->discovery, &err) != GS_OK)
+		gs_log(GS_LOG_ERROR, "targets that are found once stay: %s", err.text);
+}
+
 static enum gs_status apply(struct gs_manager *manager, struct generation *generation,
     struct gs_manager_changes *changes, struct gs_error *err) {
 	struct update update = {0};
-	struct watch *watch = NULL, *unused;
+	struct watch *watch = NULL, *old = NULL;
 	begin_update(manager);
 	enum gs_status status = prepare(manager, generation, &update, err);
 	if (status == GS_OK)
 		status = next_watch(manager, generation, &watch, err);
-	unused = watch;
-	if (status == GS_OK) {
+	if (status == GS_OK)
 		*changes = commit(manager, &update);
-		if (watch != NULL) {
-			unused = manager->watch;
-			manager->watch = watch;
-		}
-	} else {
+	else
 		drop_update(manager, &update);
+	if (status == GS_OK && watch != NULL) {
+		old = manager->watch;
+		manager->watch = watch;
 	}
 	end_update(manager);
-	watch_free(unused); /* its lists are nobody's now */
+	if (status == GS_OK && watch != NULL)
+		change_watch(old, watch);
 	return status;
 }
 

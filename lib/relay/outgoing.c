@@ -169,6 +169,10 @@ enum gs_status gs_outgoing_put(struct gs_outgoing *outgoing, const struct gs_out
 
 /* Opening and closing */
 
+struct gs_bus *gs_outgoing_bus(struct gs_outgoing *outgoing) {
+	return outgoing->bus;
+}
+
 bool gs_outgoing_connected(const struct gs_outgoing *outgoing) {
 	return gs_bus_connected(outgoing->bus);
 }

@@ -21,6 +21,9 @@ void gs_outgoing_close(struct gs_outgoing *outgoing, int64_t timeout_ms);
 /** gs_outgoing_connected(outgoing): Any thread. */
 bool gs_outgoing_connected(const struct gs_outgoing *outgoing);
 
+/** gs_outgoing_bus(outgoing): Its connection, for those who need another use of it. */
+struct gs_bus *gs_outgoing_bus(struct gs_outgoing *outgoing);
+
 /** gs_outgoing_part_size(outgoing): Bytes of an exposition that fit into a message even if they do not compress. */
 size_t gs_outgoing_part_size(const struct gs_outgoing *outgoing);
 

@@ -258,6 +258,10 @@ static enum gs_status tell_gone(struct gs_relay *relay, const struct gs_relay_ta
 
 /* Opening, targets, closing */
 
+struct gs_bus *gs_relay_bus(struct gs_relay *relay) {
+	return gs_outgoing_bus(relay->outgoing);
+}
+
 bool gs_relay_connected(const struct gs_relay *relay) {
 	return gs_outgoing_connected(relay->outgoing);
 }
