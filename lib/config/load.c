@@ -256,6 +256,11 @@ static void load_urls(struct gs_loader *l, const struct gs_config_key *key, cons
 	}
 }
 
+/* Whether a value is there that is not the same as none. */
+static bool is_given(const struct gs_node *value) {
+	return value != NULL && !gs_node_is_null(value) && (value->kind != GS_NODE_SCALAR || value->text.n != 0);
+}
+
 static void load_value(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
     const struct gs_node *node, char *base) {
 	/* What has no effect is read into nowhere; so are the keys of such a section, whose offsets are all 0. */
@@ -279,7 +284,8 @@ static void load_value(struct gs_loader *l, const struct gs_config_key *key, con
 		load_number(l, key, path, node, at);
 		break;
 	case GS_KEY_STRING:
-		*(const char **)at = gs_load_string(l, key, path, node);
+		if (!(key->marks & GS_KEY_ALIAS) || is_given(node)) /* an empty one does not undo the other place */
+			*(const char **)at = gs_load_string(l, key, path, node);
 		break;
 	case GS_KEY_CHOICE:
 		*(unsigned *)at = load_choice(l, key, path, node); /* what every enum of ours is */
@@ -352,11 +358,6 @@ static void unknown_key(struct gs_loader *l, const struct gs_config_section *sec
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; did you mean \"%s\"?", text, elsewhere);
 	else
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; docs/CONFIG.md lists all keys", text);
-}
-
-/* Whether a value is there that is not the same as none. */
-static bool is_given(const struct gs_node *value) {
-	return value != NULL && !gs_node_is_null(value) && (value->kind != GS_NODE_SCALAR || value->text.n != 0);
 }
 
 /* What the marks of a key say about one that is given. */
