@@ -357,8 +357,8 @@ static void make_relabel(struct gs_buf *out) {
 	gs_buf_printf(out, "{action: %s", ONE_OF("replace", "KEEP", "Drop", "hashmod", "labelmap", "uppercase"));
 	gs_buf_cstr(out, ONE_OF("", ", source_labels: []", ", source_labels: [a, __b]"));
 	gs_buf_cstr(out, ONE_OF("", ", regex: ''", ", regex: '(a|\"b\")\\.c'"));
-	gs_buf_cstr(
-	    out, ONE_OF("", ", separator: ''", ", separator: ' ~'", ", replacement: ''", ", replacement: '${1}'"));
+	gs_buf_cstr(out, ONE_OF("", ", separator: ''", ", separator: \"\\n\\t\\x01\"", ", replacement: ''",
+			     ", replacement: '${1}'"));
 	gs_buf_cstr(out, ONE_OF("}", ", target_label: t}", ", modulus: 8}"));
 }
 
