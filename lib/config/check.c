@@ -33,6 +33,14 @@ const char *gs_check_text(struct gs_str s) {
 	return gs_str_is_utf8(s) ? NULL : "is not UTF-8";
 }
 
+const char *gs_check_raw(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0' || ((unsigned char)s.p[i] >= 0x80 && is_control(s, i)))
+			return "has a control character";
+	}
+	return gs_str_is_utf8(s) ? NULL : "is not UTF-8";
+}
+
 static bool is_port(struct gs_str s, uint64_t min) {
 	uint64_t v;
 	return s.n <= 5 && gs_num_parse_u64(s, &v) == GS_OK && v >= min && v <= PORT_MAX;
@@ -227,7 +235,7 @@ static bool is_token(struct gs_str s) {
 const char *gs_check_authorization_type(struct gs_str s) {
 	if (is_word(s, "basic"))
 		return "is not Basic here: use basic_auth";
-	return is_token(s) ? NULL : "is one word without blanks";
+	return s.n == 0 || is_token(s) ? NULL : "is one word without blanks"; /* empty: the default */
 }
 
 const char *gs_check_header_name(struct gs_str s) {

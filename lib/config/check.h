@@ -40,4 +40,7 @@ const char *gs_check_kv_prefix(struct gs_str s); /* of keys of NATS KV */
 /** gs_check_text(s): No control characters, well-formed UTF-8. For every string. */
 const char *gs_check_text(struct gs_str s);
 
+/** gs_check_raw(s): The same where controls of ASCII may stand, but not NUL. */
+const char *gs_check_raw(struct gs_str s);
+
 #endif

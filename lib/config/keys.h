@@ -42,6 +42,7 @@ enum {
 	GS_KEY_SINGLE = 1024, /* of TEXTS: written as one text, not as a list */
 	GS_KEY_FOLD = 2048, /* of CHOICE: in capitals or not */
 	GS_KEY_BINARY = 4096, /* of SIZE: KB, MB... are powers of 1024, too, as Prometheus reads them */
+	GS_KEY_RAW = 8192, /* of STRING: may hold line breaks and other controls of ASCII */
 };
 
 struct gs_config_section;

@@ -114,20 +114,22 @@ static size_t put_headers(const char *name, const struct gs_config_header_values
 
 void gs_load_headers(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
     const struct gs_node *node, void *base) {
-	size_t n = 0;
+	size_t n = 0, max = 0;
 	if (!gs_load_is(l, path, node, GS_NODE_MAPPING))
 		return;
-	struct gs_config_header *headers = gs_load_alloc(l, HEADERS_MAX, sizeof(headers[0]));
+	for (size_t i = 1; i < node->nitems; i += 2)
+		max += node->items[i]->kind == GS_NODE_MAPPING ? count_inner(node->items[i]) : 0;
+	if (max > HEADERS_MAX) {
+		gs_load_error(l, path, node, "has more than %d values", HEADERS_MAX);
+		return;
+	}
+	struct gs_config_header *headers = gs_load_alloc(l, max, sizeof(headers[0]));
 	for (size_t i = 0; i < node->nitems && !l->no_memory; i += 2) {
 		struct gs_path here = {.up = path, .name = node->items[i]->text};
 		struct gs_config_header_values lists = {0};
 		const char *name = load_name(l, key, path, &here, node->items[i]);
 		if (!gs_node_is_null(node->items[i + 1]))
 			gs_load_section(l, key->section, &here, node->items[i + 1], &lists);
-		if (n + lists.nvalues + lists.nsecrets + lists.nfiles > HEADERS_MAX) {
-			gs_load_error(l, path, node, "has more than %d values", HEADERS_MAX);
-			break;
-		}
 		if (!l->no_memory)
 			n += put_headers(name, &lists, headers + n);
 	}

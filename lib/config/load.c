@@ -78,11 +78,11 @@ static const char *copy_text(struct gs_loader *l, struct gs_str s) {
 	return p;
 }
 
-const char *gs_load_text(
-    struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, int64_t min, int64_t max) {
+static const char *load_checked(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node,
+    int64_t min, int64_t max, const char *(*check)(struct gs_str s)) {
 	if (!gs_load_is(l, path, node, GS_NODE_SCALAR))
 		return NULL;
-	const char *wrong = gs_check_text(node->text);
+	const char *wrong = check(node->text);
 	if (wrong != NULL)
 		gs_load_error(l, path, node, "%s", wrong);
 	else if (min > 0 && (node->text.n < (size_t)min || gs_node_is_null(node)))
@@ -92,6 +92,11 @@ const char *gs_load_text(
 	else
 		return copy_text(l, node->text);
 	return NULL;
+}
+
+const char *gs_load_text(
+    struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, int64_t min, int64_t max) {
+	return load_checked(l, path, node, min, max, gs_check_text);
 }
 
 static void load_bool(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, bool *ret) {
@@ -170,7 +175,8 @@ static const char *join_path(struct gs_loader *l, const struct gs_config_key *ke
 
 const char *gs_load_string(
     struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
-	const char *text = gs_load_text(l, path, node, key->min, key->max);
+	const char *text =
+	    load_checked(l, path, node, key->min, key->max, key->marks & GS_KEY_RAW ? gs_check_raw : gs_check_text);
 	bool empty = text != NULL && text[0] == '\0' && !(key->marks & GS_KEY_EMPTY);
 	/* Empty is the same as not given where that is the default. */
 	if (empty && !(key->marks & GS_KEY_REQUIRED) && (key->text == NULL || key->text[0] == '\0'))
@@ -256,6 +262,11 @@ static void load_urls(struct gs_loader *l, const struct gs_config_key *key, cons
 	}
 }
 
+/* Whether a value is there that is not the same as none. */
+static bool is_given(const struct gs_node *value) {
+	return value != NULL && !gs_node_is_null(value) && (value->kind != GS_NODE_SCALAR || value->text.n != 0);
+}
+
 static void load_value(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
     const struct gs_node *node, char *base) {
 	/* What has no effect is read into nowhere; so are the keys of such a section, whose offsets are all 0. */
@@ -279,7 +290,8 @@ static void load_value(struct gs_loader *l, const struct gs_config_key *key, con
 		load_number(l, key, path, node, at);
 		break;
 	case GS_KEY_STRING:
-		*(const char **)at = gs_load_string(l, key, path, node);
+		if (!(key->marks & GS_KEY_ALIAS) || is_given(node)) /* an empty one does not undo the other place */
+			*(const char **)at = gs_load_string(l, key, path, node);
 		break;
 	case GS_KEY_CHOICE:
 		*(unsigned *)at = load_choice(l, key, path, node); /* what every enum of ours is */
@@ -352,11 +364,6 @@ static void unknown_key(struct gs_loader *l, const struct gs_config_section *sec
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; did you mean \"%s\"?", text, elsewhere);
 	else
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; docs/CONFIG.md lists all keys", text);
-}
-
-/* Whether a value is there that is not the same as none. */
-static bool is_given(const struct gs_node *value) {
-	return value != NULL && !gs_node_is_null(value) && (value->kind != GS_NODE_SCALAR || value->text.n != 0);
 }
 
 /* What the marks of a key say about one that is given. */

@@ -17,7 +17,7 @@ static const char intro[] =
     "- A size is a number of bytes, or one with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).\n"
     "- A key without a value (or `null`) is as if it were not there. A key twice in one mapping is an error, and so is "
     "an\n"
-    "  unknown one. Aliases work; tags, merge keys (`<<`) and a second document do not.\n"
+    "  unknown one. Aliases and merge keys (`<<`) work; tags and a second document do not.\n"
     "- A relative path of a file that a job names begins at the folder of the config.\n"
     "- Jobs stand in `jobs` or, as Prometheus writes them, in `scrape_configs`; their keys have Prometheus' names and "
     "meaning.\n"

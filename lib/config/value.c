@@ -131,7 +131,12 @@ void gs_value_print_size(struct gs_buf *out, int64_t bytes) {
 void gs_value_print_string(struct gs_buf *out, struct gs_str s) {
 	gs_buf_char(out, '"');
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
+		unsigned char c = (unsigned char)s.p[i];
+		if (c < 0x20 || c == 0x7f) {
+			gs_buf_printf(out, "\\x%02x", c);
+			continue;
+		}
+		if (c == '"' || c == '\\')
 			gs_buf_char(out, '\\');
 		gs_buf_char(out, s.p[i]);
 	}

@@ -22,7 +22,7 @@ GS_MUST_USE enum gs_status gs_value_binary_size(struct gs_str s, int64_t *ret);
 void gs_value_print_duration(struct gs_buf *out, int64_t ms);
 void gs_value_print_size(struct gs_buf *out, int64_t bytes);
 
-/** gs_value_print_string(out, s): As a YAML string in double quotes. */
+/** gs_value_print_string(out, s): As a YAML string in double quotes; of what gs_check_raw takes. */
 void gs_value_print_string(struct gs_buf *out, struct gs_str s);
 
 #endif

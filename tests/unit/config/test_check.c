@@ -160,8 +160,8 @@ static void test_settings_of_http(void **state) {
 	    {"x-Token_1", NULL},
 	    {"basic", "is not Basic here: use basic_auth"},
 	    {"Basic", "is not Basic here: use basic_auth"},
+	    {"", NULL},
 	    {"a b", "is one word without blanks"},
-	    {"", "is one word without blanks"},
 	};
 	static const struct checked headers[] = {
 	    {"X-Scope-OrgID", NULL},
@@ -246,6 +246,12 @@ static void test_text(void **state) {
 	(void)state;
 	CHECK_ALL(gs_check_text, cases);
 	assert_string_equal(gs_check_text(GS_STR("a\0b")), "has a control character");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = gs_check_raw(gs_str_of(cases[i].text));
+		bool ascii = (unsigned char)cases[i].text[0] < 0x80 && strchr(cases[i].text, '\xc2') == NULL;
+		assert_int_equal(got == NULL, ascii || cases[i].wrong == NULL);
+	}
+	assert_string_equal(gs_check_raw(GS_STR("a\0b")), "has a control character");
 }
 
 int main(void) {

@@ -205,6 +205,10 @@ static void test_empty(void **state) {
 	assert_null(j->relabel[0].target_label);
 	assert_string_equal(j->relabel[1].regex, "(.*)");
 	gs_config_free(c);
+	c = accept("jobs: {a: {authorization: {type: '', credentials: x}, bearer_token: '', bearer_token_file: ''}}\n");
+	assert_string_equal(c->jobs[0].http.credentials.value, "x");
+	assert_string_equal(c->jobs[0].http.authorization_type, "Bearer");
+	gs_config_free(c);
 }
 
 static void test_large_limit(void **state) {

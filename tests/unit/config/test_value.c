@@ -162,9 +162,9 @@ static void test_print_form(void **state) {
 	gs_buf_char(&out, ' ');
 	gs_value_print_duration(&out, 90500);
 	gs_buf_char(&out, ' ');
-	gs_value_print_string(&out, GS_STR("a\"b\\c #\xc3\xbc"));
+	gs_value_print_string(&out, GS_STR("a\"b\\c #\xc3\xbc\n\x7f"));
 	gs_buf_char(&out, '\0');
-	assert_string_equal(out.p, "64MiB 5000 1m30s500ms \"a\\\"b\\\\c #\xc3\xbc\"");
+	assert_string_equal(out.p, "64MiB 5000 1m30s500ms \"a\\\"b\\\\c #\xc3\xbc\\x0a\\x7f\"");
 	gs_buf_free(&out);
 }
 
