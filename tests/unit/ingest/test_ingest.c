@@ -151,14 +151,14 @@ static void test_honored_empty_labels(void **state) {
 	send_part(ingest, header, body, 0);
 	assert_string_equal(family(ingest, "x"), "# TYPE x untyped\nx{publisher=\"pub\"} 5\n");
 	assert_string_equal(family(ingest, "h"),
-	    "# TYPE h histogram\nh_bucket{job=\"j\",publisher=\"pub\",le=\"+Inf\"} 1\n"
-	    "h_sum{job=\"j\",publisher=\"pub\"} 2\nh_count{job=\"j\",publisher=\"p\"} 1\n");
+	    "# TYPE h histogram\nh_bucket{job=\"job\",publisher=\"pub\",le=\"+Inf\"} 1\n"
+	    "h_sum{job=\"job\",publisher=\"pub\"} 2\nh_count{job=\"job\",publisher=\"pub\"} 1\n");
 	assert_string_equal(
-	    family(ingest, "y"), "# TYPE y untyped\ny{b=\"1\",instance=\"a:1\",job=\"j\",publisher=\"pub\"} 6\n");
+	    family(ingest, "y"), "# TYPE y untyped\ny{instance=\"a:1\",job=\"job\",publisher=\"pub\",b=\"1\"} 6\n");
 	header = header_at(header.time_ms + 1);
 	send_part(ingest, header, body, 0);
 	assert_string_equal(
-	    family(ingest, "x"), "# TYPE x untyped\nx{instance=\"a:1\",job=\"j\",publisher=\"pub\"} 5\n");
+	    family(ingest, "x"), "# TYPE x untyped\nx{instance=\"a:1\",job=\"job\",publisher=\"pub\"} 5\n");
 	gs_ingest_free(ingest);
 }
 
