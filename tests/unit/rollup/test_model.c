@@ -63,6 +63,7 @@ static struct model {
 } m;
 
 static uint64_t rng;
+static unsigned hidden; /* bounds that no target shows for some time */
 
 static unsigned roll(unsigned n) {
 	rng ^= rng << 13;
@@ -105,7 +106,8 @@ static void show(int t) {
 		bool all = roll(12) != 0, restart = roll(25) == 0;
 		count_up(m.s[t][a][b], restart);
 		for (int k = 0; k < KINDS; k++) {
-			m.s[t][a][b][k].present = all && !(partial && roll(8) == 0);
+			bool hides = k >= H0 && k < H0 + BOUNDS && (hidden >> (k - H0) & 1) != 0;
+			m.s[t][a][b][k].present = all && !hides && !(partial && roll(8) == 0);
 			m.s[t][a][b][k].next = m.s[t][a][b][k].real;
 		}
 	}
@@ -485,6 +487,8 @@ static void test_random_scrapes_beside_the_model(void **state) {
 	fflush(stdout);
 	for (unsigned i = 0; i < SCRAPES; i++) {
 		int t = (int)roll(TARGETS);
+		if (roll(300) == 0)
+			hidden = roll(1 << BOUNDS) & roll(1 << BOUNDS);
 		/* Now and then one target is down for as long as it may be, or longer. */
 		unsigned times = roll(200) == 0 ? GS_LIMIT_ROLLUP_MISSED - 1 + roll(4) : 1;
 		bool ok = times == 1 && roll(10) != 0, gone = roll(150) == 0;
