@@ -82,6 +82,7 @@ static bool tell_complete(struct gs_kv *kv) {
 static natsStatus create(struct gs_kv *kv, const char *deliver, uint64_t *ret_pending) {
 	jsConsumerConfig config;
 	jsConsumerInfo *info = NULL;
+	jsErrCode code = 0;
 	natsStatus s = jsConsumerConfig_Init(&config);
 	if (s != NATS_OK)
 		return s;
@@ -94,12 +95,12 @@ static natsStatus create(struct gs_kv *kv, const char *deliver, uint64_t *ret_pe
 	config.Heartbeat = (int64_t)GS_BUS_HEARTBEAT_MS * NS_PER_MS;
 	config.MemoryStorage = true;
 	config.Replicas = 1;
-	s = js_AddConsumer(&info, kv->session->js, kv->stream, &config, NULL, NULL);
+	s = js_AddConsumer(&info, kv->session->js, kv->stream, &config, NULL, &code);
 	/* What was sent already is not pending any more. */
 	if (s == NATS_OK)
 		*ret_pending = info->NumPending + info->Delivered.Consumer;
 	jsConsumerInfo_Destroy(info);
-	return s;
+	return code == JSStreamNotFoundErr ? NATS_NOT_FOUND : s;
 }
 
 static natsStatus start(struct gs_kv *kv, uint64_t *ret_pending) {

@@ -26,6 +26,7 @@ struct name {
 	struct gs_sd_source *source;
 	const char *name;
 	struct gs_sd_doc *doc; /* the last good answer */
+	bool again; /* asked a second time, because there seems to be nothing */
 };
 
 /* A socket of c-ares. */
@@ -172,27 +173,46 @@ static void note(struct state *s, const char *name, const char *why) {
 		gs_sd_because(&s->error, "%s: %s", name, why);
 }
 
-/* A name that does not exist, or has no such record, is an answer: there are no targets. So it is to Prometheus. */
-static void on_answer(void *ctx, int code, int timeouts, unsigned char *answer, int n) {
-	struct name *name = ctx;
+static int record_type(const struct gs_config_sd *sd) {
+	return sd->dns_type == GS_DNS_A ? ns_t_a : sd->dns_type == GS_DNS_AAAA ? ns_t_aaaa : ns_t_srv;
+}
+
+/* By TCP as well: more than 64 KiB. What is left of it must not pass for all of it. */
+static bool is_truncated(const unsigned char *answer, int n) {
+	return answer != NULL && n > 2 && (answer[2] & 2) != 0;
+}
+
+static void end_name(struct name *name) {
 	struct state *s = name->source->state;
-	struct gs_error err;
-	(void)timeouts;
-	if (s->ending)
-		return;
-	if (code == ARES_ENOTFOUND || code == ARES_ENODATA) {
-		if (take(name, NULL, 0, &err) != GS_OK)
-			note(s, name->name, err.text);
-	} else if (code != ARES_SUCCESS) {
-		note(s, name->name, ares_strerror(code));
-	} else if (take(name, answer, n, &err) != GS_OK) {
-		note(s, name->name, err.text);
-	}
 	s->pending--;
 	s->finished = s->pending == 0;
 	/* c-ares is still at work here: the end comes from outside. */
 	if (s->finished)
 		name->source->tick_ms = 0;
+}
+
+/* A name that does not exist, or has no such record, is an answer: there are no targets. So it is to Prometheus. */
+static void on_answer(void *ctx, int code, int timeouts, unsigned char *answer, int n) {
+	struct name *name = ctx;
+	struct state *s = name->source->state;
+	struct gs_error err;
+	bool none = code == ARES_ENOTFOUND || code == ARES_ENODATA;
+	(void)timeouts;
+	if (s->ending)
+		return;
+	/* A search keeps such an answer for itself, and with it that it was cut to nothing. */
+	if (code == ARES_ENODATA && answer == NULL && !name->again) {
+		name->again = true;
+		ares_query(s->channel, name->name, ns_c_in, record_type(name->source->sd), on_answer, name);
+		return;
+	}
+	if (is_truncated(answer, n))
+		note(s, name->name, "the answer has more than 64 KiB");
+	else if (!none && code != ARES_SUCCESS)
+		note(s, name->name, ares_strerror(code));
+	else if (take(name, none ? NULL : answer, n, &err) != GS_OK)
+		note(s, name->name, err.text);
+	end_name(name);
 }
 
 /* Sockets and time. */
@@ -308,10 +328,6 @@ static void tick(struct gs_sd_source *source) {
 		set_timer(source);
 }
 
-static int record_type(const struct gs_config_sd *sd) {
-	return sd->dns_type == GS_DNS_A ? ns_t_a : sd->dns_type == GS_DNS_AAAA ? ns_t_aaaa : ns_t_srv;
-}
-
 static void refresh(struct gs_sd_source *source) {
 	struct state *s = source->state;
 	int code = open_channel(source);
@@ -323,6 +339,8 @@ static void refresh(struct gs_sd_source *source) {
 	source->busy = true;
 	s->failed = 0;
 	s->pending = s->nnames;
+	for (size_t i = 0; i < s->nnames; i++)
+		s->names[i].again = false;
 	for (size_t i = 0; i < s->nnames; i++)
 		ares_search(s->channel, s->names[i].name, ns_c_in, record_type(source->sd), on_answer, &s->names[i]);
 	set_timer(source);

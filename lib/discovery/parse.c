@@ -57,8 +57,9 @@ static void place_of_group(struct gs_str text, size_t group, struct gs_error *er
 			string = c != '"';
 			if (c == '\\')
 				i++, column++;
-		} else if (wanted && c != ' ' && c != '\t' && c != '\r') {
-			break;
+		} else if (wanted) {
+			if (c != ' ' && c != '\t' && c != '\r')
+				break;
 		} else {
 			string = c == '"';
 			depth += c == '[' || c == '{';
