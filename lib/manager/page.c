@@ -155,6 +155,14 @@ static void write_view(struct gs_manager *manager, struct gs_json *json, struct 
 	}
 }
 
+static void write_views(struct gs_manager *manager, struct gs_json *json, struct gs_buf *url, const struct board *board,
+    const struct gs_manager_filter *filter, enum target_kind kind) {
+	for (size_t i = 0; i < board->n; i++) {
+		if (filter->job.n == 0 || gs_str_eq(filter->job, gs_str_of(board->views[i]->name)))
+			write_view(manager, json, url, board->views[i], kind);
+	}
+}
+
 void gs_manager_targets_json(struct gs_manager *manager, const struct gs_manager_filter *filter, struct gs_buf *out) {
 	struct board *board = gs_page_board(manager);
 	struct gs_json json;
@@ -167,15 +175,13 @@ void gs_manager_targets_json(struct gs_manager *manager, const struct gs_manager
 	gs_json_open(&json, '{');
 	gs_json_key(&json, GS_STR("activeTargets"));
 	gs_json_open(&json, '[');
-	for (size_t i = 0; filter->active && i < board->n; i++) {
-		if (filter->job.n == 0 || gs_str_eq(filter->job, gs_str_of(board->views[i]->name)))
-			write_view(manager, &json, &url, board->views[i], TARGET_SCRAPED);
-	}
+	if (filter->active)
+		write_views(manager, &json, &url, board, filter, TARGET_SCRAPED);
 	gs_json_close(&json, ']');
 	gs_json_key(&json, GS_STR("droppedTargets"));
 	gs_json_open(&json, '[');
-	for (size_t i = 0; filter->dropped && i < board->n; i++)
-		write_view(manager, &json, &url, board->views[i], TARGET_DROPPED);
+	if (filter->dropped)
+		write_views(manager, &json, &url, board, filter, TARGET_DROPPED);
 	gs_json_close(&json, ']');
 	gs_json_close(&json, '}');
 	gs_json_close(&json, '}');
