@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "gravel/base/limits.h"
+#include "load.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -124,12 +125,19 @@ static const struct gs_config_key stream_keys[] = {
 	.number = GS_LIMIT_OUTBOX,
 	.help = "Memory for scrapes that cannot be sent now; beyond it older ones give way."},
 };
-static SECTION(poller_stream_section, "poller_stream", "Where the poller publishes.", stream_keys);
+static const struct gs_config_section poller_stream_section = {
+    .title = "poller_stream",
+    .help = "Where the poller publishes.",
+    .keys = stream_keys,
+    .nkeys = COUNT(stream_keys),
+    .after = gs_load_stream,
+};
 static const struct gs_config_section receiver_stream_section = {
     .title = "receiver_stream",
     .help = "What the receiver consumes. Without this section it is a push gateway alone.",
     .keys = stream_keys,
     .nkeys = COUNT(stream_keys) - 1,
+    .after = gs_load_stream,
 };
 #undef AT
 

@@ -462,6 +462,15 @@ void gs_load_times(
 	gs_load_error(l, &here, value, "is longer than the scrape_interval: %s against %s", long_text, short_text);
 }
 
+void gs_load_stream(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base) {
+	const struct gs_config_stream *stream = base;
+	struct gs_path here = {.up = path, .name = GS_STR("push_stream")};
+	const struct gs_node *value = gs_node_get(node, here.name);
+	bool named = value != NULL && stream->push_stream != NULL && stream->push_stream[0] != '\0';
+	if (named && stream->stream != NULL && strcmp(stream->push_stream, stream->stream) == 0)
+		gs_load_error(l, &here, value, "is the stream of scrapes; pushes need one of their own");
+}
+
 /* Two keys for one value must not say two things. */
 static void check_publisher_label(struct gs_loader *l, const struct gs_node *root) {
 	struct gs_path gateway = {.name = GS_STR("push_gateway")};
