@@ -498,14 +498,14 @@ static void load_all_jobs(struct gs_loader *l, const struct gs_node *root) {
 		if (gs_keys_top.keys[i].type == GS_KEY_JOBS)
 			n += count_items(gs_node_get(root, gs_str_of(gs_keys_top.keys[i].name)));
 	}
-	if (n == 0 || !gs_load_reserve(l, NULL, root, n))
-		n = 0;
+	if (!gs_load_reserve(l, NULL, root, n))
+		return;
 	l->config->jobs = gs_load_alloc(l, n, sizeof(l->config->jobs[0]));
 	l->names = gs_map_new(n + 1);
 	l->no_memory = l->no_memory || l->names == NULL;
 	for (size_t i = 0; i < gs_keys_top.nkeys && !l->no_memory; i++) {
 		const struct gs_config_key *key = &gs_keys_top.keys[i];
-		if (key->type == GS_KEY_JOBS && n != 0)
+		if (key->type == GS_KEY_JOBS)
 			gs_load_jobs(l, key, gs_node_get(root, gs_str_of(key->name)));
 	}
 	gs_map_free(l->names);
