@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "gravel/base/limits.h"
+#include "load.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -93,13 +94,6 @@ static const struct gs_config_key stream_keys[] = {
 	.choices = storage_choices,
 	.number = GS_STORAGE_FILE,
 	.help = "Where JetStream keeps the stream."},
-    {.name = "cluster_id",
-	.type = GS_KEY_STRING,
-	.marks = GS_KEY_INERT,
-	.max = GS_KEYS_TEXT_MAX,
-	.help = "Name of a NATS Streaming cluster; JetStream has none."},
-    TLS_KEY,
-    /* Of poller_stream only, hence the last STREAM_POLLER_KEYS. */
     {.name = "push_stream",
 	.type = GS_KEY_STRING,
 	AT(push_stream),
@@ -107,15 +101,22 @@ static const struct gs_config_key stream_keys[] = {
 	.text = "",
 	.check = gs_check_stream,
 	.def = "the stream and `_PUSH`",
-	.help = "Name of the JetStream stream of pushes that the poller takes. It is created if missing, else only "
-		"compared."},
+	.help = "Name of the JetStream stream of pushes that pollers take; the same on both sides. It is created if "
+		"missing, else only compared."},
     {.name = "push_retention",
 	.type = GS_KEY_DURATION,
 	AT(push_retention),
 	.min = SECOND,
 	.max = YEAR,
 	.number = 120 * MINUTE,
-	.help = "How long that stream keeps a push for receivers that are away."},
+	.help = "How long that stream keeps a push."},
+    {.name = "cluster_id",
+	.type = GS_KEY_STRING,
+	.marks = GS_KEY_INERT,
+	.max = GS_KEYS_TEXT_MAX,
+	.help = "Name of a NATS Streaming cluster; JetStream has none."},
+    TLS_KEY,
+    /* Of poller_stream only, hence the last. */
     {.name = "buffer",
 	.type = GS_KEY_SIZE,
 	AT(buffer),
@@ -124,13 +125,19 @@ static const struct gs_config_key stream_keys[] = {
 	.number = GS_LIMIT_OUTBOX,
 	.help = "Memory for scrapes that cannot be sent now; beyond it older ones give way."},
 };
-#define STREAM_POLLER_KEYS 3
-static SECTION(poller_stream_section, "poller_stream", "Where the poller publishes.", stream_keys);
+static const struct gs_config_section poller_stream_section = {
+    .title = "poller_stream",
+    .help = "Where the poller publishes.",
+    .keys = stream_keys,
+    .nkeys = COUNT(stream_keys),
+    .after = gs_load_stream,
+};
 static const struct gs_config_section receiver_stream_section = {
     .title = "receiver_stream",
     .help = "What the receiver consumes. Without this section it is a push gateway alone.",
     .keys = stream_keys,
-    .nkeys = COUNT(stream_keys) - STREAM_POLLER_KEYS,
+    .nkeys = COUNT(stream_keys) - 1,
+    .after = gs_load_stream,
 };
 #undef AT
 

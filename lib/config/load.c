@@ -462,6 +462,15 @@ void gs_load_times(
 	gs_load_error(l, &here, value, "is longer than the scrape_interval: %s against %s", long_text, short_text);
 }
 
+void gs_load_stream(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base) {
+	const struct gs_config_stream *stream = base;
+	struct gs_path here = {.up = path, .name = GS_STR("push_stream")};
+	const struct gs_node *value = gs_node_get(node, here.name);
+	bool named = value != NULL && stream->push_stream != NULL && stream->push_stream[0] != '\0';
+	if (named && stream->stream != NULL && strcmp(stream->push_stream, stream->stream) == 0)
+		gs_load_error(l, &here, value, "is the stream of scrapes; pushes need one of their own");
+}
+
 /* Two keys for one value must not say two things. */
 static void check_publisher_label(struct gs_loader *l, const struct gs_node *root) {
 	struct gs_path gateway = {.name = GS_STR("push_gateway")};
@@ -489,14 +498,14 @@ static void load_all_jobs(struct gs_loader *l, const struct gs_node *root) {
 		if (gs_keys_top.keys[i].type == GS_KEY_JOBS)
 			n += count_items(gs_node_get(root, gs_str_of(gs_keys_top.keys[i].name)));
 	}
-	if (n == 0 || !gs_load_reserve(l, NULL, root, n))
-		n = 0;
+	if (!gs_load_reserve(l, NULL, root, n))
+		return;
 	l->config->jobs = gs_load_alloc(l, n, sizeof(l->config->jobs[0]));
 	l->names = gs_map_new(n + 1);
 	l->no_memory = l->no_memory || l->names == NULL;
 	for (size_t i = 0; i < gs_keys_top.nkeys && !l->no_memory; i++) {
 		const struct gs_config_key *key = &gs_keys_top.keys[i];
-		if (key->type == GS_KEY_JOBS && n != 0)
+		if (key->type == GS_KEY_JOBS)
 			gs_load_jobs(l, key, gs_node_get(root, gs_str_of(key->name)));
 	}
 	gs_map_free(l->names);

@@ -53,6 +53,7 @@ void gs_load_jobs(struct gs_loader *l, const struct gs_config_key *key, const st
 
 /* Hooks of the table. */
 void gs_load_targets(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base);
+void gs_load_stream(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base);
 void gs_load_dns(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base);
 
 /** gs_load_reserve(l, path, node, n): Count ${n} items more; false, which is noted, when they are too many. */

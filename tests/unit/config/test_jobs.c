@@ -91,6 +91,7 @@ static void test_aliases(void **state) {
 
 static void test_refused(void **state) {
 	static const struct refused cases[] = {
+	    {"jobs: 5\n", "f:1:7: key \"jobs\" must be a mapping, not a word\n"},
 	    {"jobs: [a]\n", "f:1:7: key \"jobs\" must be a mapping, not a list\n"},
 	    {"jobs: {a: [b]}\n", "f:1:11: key \"jobs.a\" must be a mapping, not a list\n"},
 	    {"jobs: {'': {}}\n", "f:1:8: key \"jobs\" must not be empty\n"},
@@ -159,6 +160,7 @@ static void test_both_lists(void **state) {
 
 static void test_refused_lists(void **state) {
 	static const struct refused cases[] = {
+	    {"scrape_configs: a\n", "f:1:17: key \"scrape_configs\" must be a list, not a word\n"},
 	    {"scrape_configs: {a: {}}\n", "f:1:17: key \"scrape_configs\" must be a list, not a mapping\n"},
 	    {"scrape_configs: [a, {}, {job_name: }, {job_name: ''}, {job_name: [b]}]\n",
 		"f:1:18: key \"scrape_configs[0]\" must be a mapping, not a word\n"

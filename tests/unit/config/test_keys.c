@@ -134,6 +134,8 @@ static void test_defaults(void **state) {
 	assert_int_equal(config.poller_stream.buffer, 64 << 20);
 	assert_string_equal(config.poller_stream.push_stream, "");
 	assert_int_equal(config.poller_stream.push_retention, 7200000);
+	assert_string_equal(config.receiver_stream.push_stream, "");
+	assert_int_equal(config.receiver_stream.push_retention, 7200000);
 	assert_string_equal(config.receiver_stream.stream, "");
 }
 
