@@ -15,6 +15,7 @@ number|reading and writing of numbers beside libc
 write|writing of stored series, by dialect, beside memcpy
 relabel|relabel_configs on the series of a body, for one sample
 store|scrapes and pushes into the store, and rendering beside memcpy
+rollup|aggregation at the edge: what it costs a sample
 "
 
 usage() {
