@@ -31,10 +31,9 @@ void gs_fetcher_free(struct gs_fetcher *fetcher);
 /** gs_fetcher_reserve(fetcher, places): Make the places 0 .. ${places} - 1 usable; each keeps a connection. GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_fetcher_reserve(struct gs_fetcher *fetcher, size_t places);
 
-/** gs_fetcher_start(fetcher, place, request, ret_transfer): Begin a GET; its end is told to on_done from gs_fetcher_poll. ${ret_transfer} is good until
- * then. GS_ENOMEM. */
-GS_MUST_USE enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place,
-    const struct gs_transfer_request *request, struct gs_transfer **ret_transfer);
+/** gs_fetcher_start(fetcher, place, request): Begin a GET; its end is told to on_done from gs_fetcher_poll. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_fetcher_start(
+    struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request);
 
 /** gs_fetcher_stop(fetcher, transfer): End it without telling; not from on_done. Its connection is closed. */
 void gs_fetcher_stop(struct gs_fetcher *fetcher, struct gs_transfer *transfer);

@@ -107,8 +107,7 @@ enum gs_status gs_http_start(struct gs_http *http, const struct gs_http_request 
 	};
 	if (request->post.p != NULL)
 		transfer.post = gs_str_make(call->post.p, call->post.n - 1);
-	struct gs_transfer *started; /* nobody stops one */
-	if (gs_fetcher_start(http->fetcher, 0, &transfer, &started) == GS_OK)
+	if (gs_fetcher_start(http->fetcher, 0, &transfer) == GS_OK)
 		return GS_OK;
 	free_call(call);
 	return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");

@@ -26,17 +26,35 @@
 /* Fixed: when to try again to give a target room for which there was no memory. */
 #define RETRY_NS INT64_C(1000000000)
 
-/* The request headers of all targets with the same timeout. */
+/* Request headers as they were built once; transfers under way may use older ones than those that begin. */
 struct headers {
-	struct headers *next;
-	int64_t timeout_ms;
+	unsigned refs;
 	struct curl_slist *list;
+};
+
+/* What determines a form: its key in the map, so there are no gaps in it. */
+struct form_key {
+	const struct gs_config_http *http;
+	int64_t timeout_ms;
+	int64_t identity;
+};
+
+/* How the targets of a job ask: the same for all that have the same key. */
+struct form {
+	struct form_key key;
+	size_t targets; /* that have it; under the lock */
+	/* The thread alone. */
+	struct gs_settings *settings;
+	struct headers *headers; /* for the serial below; NULL: none yet */
+	uint64_t serial;
 };
 
 struct target {
 	struct gs_schedule_item due; /* first */
 	struct gs_scrape_target given;
-	const struct headers *headers;
+	struct form *form;
+	struct gs_route route;
+	struct headers *headers; /* of the scrape that runs; one reference */
 	int64_t offset_ms;
 	size_t place; /* in the fetcher */
 	struct gs_transfer *transfer; /* of the scrape that runs */
@@ -52,7 +70,8 @@ struct target {
  * Invariants:
  * 1. Each target that was added and not removed stands in users, once; a new one in added as well, one that was removed in removed or added.
  * 2. What the thread has taken over and did not find room for stands in waiting, the rest of it in schedule.
- * 3. From start to stop only the thread touches what is not said to be under the lock, but for stop_ns and fetcher's wake.
+ * 3. Each target has a form, which lives as long as one of its targets.
+ * 4. From start to stop only the thread touches what is not said to be under the lock, but for stop_ns and fetcher's wake.
  */
 struct gs_scraper {
 	struct gs_scraper_options options;
@@ -68,16 +87,29 @@ struct gs_scraper {
 	struct gs_lock lock; /* of what follows */
 	bool has_lock;
 	struct gs_map *users; /* bytes of given.user -> target */
-	struct headers *headers;
+	struct gs_map *forms; /* form_key -> form */
 	struct target *added, **added_end;
 	struct target *removed;
 };
+
+static void headers_unref(struct headers *headers) {
+	if (headers == NULL || --headers->refs != 0)
+		return;
+	curl_slist_free_all(headers->list);
+	gs_free(headers);
+}
+
+/* A scrape is over. */
+static void let_go(struct target *target) {
+	headers_unref(target->headers);
+	target->headers = NULL;
+}
 
 static void on_done(void *ctx, void *user, struct gs_scrape_result *result) {
 	struct gs_scraper *scraper = ctx;
 	struct target *target = user;
 	target->running = false;
-	target->transfer = NULL;
+	let_go(target);
 	result->target = &target->given;
 	scraper->options.on_result(scraper->options.ctx, result);
 }
@@ -100,8 +132,9 @@ enum gs_status gs_scraper_new(
 	scraper->schedule = gs_schedule_new();
 	scraper->places = gs_places_new();
 	scraper->users = gs_map_new(GS_LIMIT_TARGETS);
+	scraper->forms = gs_map_new(GS_LIMIT_TARGETS);
 	scraper->added_end = &scraper->added;
-	if (scraper->schedule == NULL || scraper->places == NULL || scraper->users == NULL)
+	if (scraper->schedule == NULL || scraper->places == NULL || scraper->users == NULL || scraper->forms == NULL)
 		goto out;
 	scraper->has_lock = gs_lock_init(&scraper->lock, GS_RANK_SCRAPE) == GS_OK;
 	if (!scraper->has_lock)
@@ -124,13 +157,30 @@ out:
 	return status;
 }
 
-static void free_headers(struct headers *headers) {
-	while (headers != NULL) {
-		struct headers *next = headers->next;
-		curl_slist_free_all(headers->list);
-		gs_free(headers);
-		headers = next;
-	}
+static void form_free(struct form *form) {
+	if (form == NULL)
+		return;
+	gs_settings_free(form->settings);
+	headers_unref(form->headers);
+	gs_free(form);
+}
+
+static struct gs_str form_name(const struct form_key *key) {
+	return gs_str_make((const char *)key, sizeof(*key));
+}
+
+/* One target less has it. */
+static void form_drop_locked(struct gs_scraper *scraper, struct form *form) {
+	if (form == NULL || --form->targets != 0)
+		return;
+	gs_map_remove(scraper->forms, form_name(&form->key));
+	form_free(form);
+}
+
+static void target_free(struct target *target) {
+	let_go(target);
+	gs_route_free(&target->route);
+	gs_free(target);
 }
 
 /* Free those of the list that are removed; the others stand in the map. */
@@ -138,7 +188,7 @@ static void free_removed(struct target *list) {
 	while (list != NULL) {
 		struct target *next = list->next;
 		if (list->removed)
-			gs_free(list);
+			target_free(list);
 		list = next;
 	}
 }
@@ -149,8 +199,16 @@ static void free_targets(struct gs_scraper *scraper) {
 	free_removed(scraper->added);
 	free_removed(scraper->removed);
 	while (scraper->users != NULL && (target = gs_map_next(scraper->users, &cursor, NULL)) != NULL)
-		gs_free(target);
+		target_free(target);
 	gs_map_free(scraper->users);
+}
+
+static void free_forms(struct gs_scraper *scraper) {
+	struct form *form;
+	size_t cursor = 0;
+	while (scraper->forms != NULL && (form = gs_map_next(scraper->forms, &cursor, NULL)) != NULL)
+		form_free(form);
+	gs_map_free(scraper->forms);
 }
 
 void gs_scraper_free(struct gs_scraper *scraper) {
@@ -161,13 +219,15 @@ void gs_scraper_free(struct gs_scraper *scraper) {
 	gs_schedule_free(scraper->schedule);
 	gs_places_free(scraper->places);
 	free_targets(scraper);
-	free_headers(scraper->headers);
+	free_forms(scraper);
 	if (scraper->has_lock)
 		gs_lock_destroy(&scraper->lock);
 	gs_free(scraper->user_agent);
 	gs_free(scraper->identity);
 	gs_free(scraper);
 }
+
+/* Forms */
 
 static enum gs_status append(struct curl_slist **list, const char *line) {
 	struct curl_slist *longer = curl_slist_append(*list, line);
@@ -177,12 +237,12 @@ static enum gs_status append(struct curl_slist **list, const char *line) {
 	return GS_OK;
 }
 
-static enum gs_status fill_headers(struct headers *headers) {
+static enum gs_status fill_headers(struct headers *headers, const struct form *form) {
 	char room[128];
 	struct gs_buf line;
 	gs_buf_init(&line, sizeof(room));
 	gs_buf_cstr(&line, "X-Prometheus-Scrape-Timeout-Seconds: ");
-	gs_buf_double(&line, (double)headers->timeout_ms / 1000);
+	gs_buf_double(&line, (double)form->key.timeout_ms / 1000);
 	gs_buf_char(&line, '\0');
 	enum gs_status status = line.status;
 	if (status == GS_OK)
@@ -190,30 +250,57 @@ static enum gs_status fill_headers(struct headers *headers) {
 	if (status == GS_OK)
 		status = append(&headers->list, "Accept: " ACCEPT);
 	if (status == GS_OK)
-		status = append(&headers->list, "Accept-Encoding: gzip, zstd");
+		status = append(
+		    &headers->list, form->key.identity ? "Accept-Encoding: identity" : "Accept-Encoding: gzip, zstd");
+	if (status == GS_OK)
+		status = gs_settings_headers(form->settings, &headers->list);
 	gs_buf_free(&line);
 	return status;
 }
 
-/* The headers for a timeout; few timeouts exist, so a list will do. NULL when out of memory. */
-static const struct headers *headers_for_locked(struct gs_scraper *scraper, int64_t timeout_ms) {
-	struct headers *headers = scraper->headers;
-	while (headers != NULL && headers->timeout_ms != timeout_ms)
-		headers = headers->next;
+/* Bring the form up to date with the files of its secrets. */
+static enum gs_status refresh(struct form *form, struct gs_error *err) {
+	enum gs_status status = gs_settings_refresh(form->settings, err);
+	uint64_t serial = gs_settings_serial(form->settings);
+	if (status != GS_OK || (form->headers != NULL && form->serial == serial))
+		return status;
+	struct headers *headers = gs_alloc(sizeof(*headers));
 	if (headers != NULL)
-		return headers;
-	headers = gs_alloc(sizeof(*headers));
-	if (headers == NULL)
-		return NULL;
-	headers->timeout_ms = timeout_ms;
-	if (fill_headers(headers) != GS_OK) {
-		free_headers(headers);
-		return NULL;
+		headers->refs = 1;
+	if (headers == NULL || fill_headers(headers, form) != GS_OK) {
+		headers_unref(headers);
+		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	}
-	headers->next = scraper->headers;
-	scraper->headers = headers;
-	return headers;
+	headers_unref(form->headers);
+	form->headers = headers;
+	form->serial = serial;
+	return GS_OK;
 }
+
+static enum gs_status form_for_locked(
+    struct gs_scraper *scraper, const struct gs_scrape_target *given, struct form **ret_form) {
+	struct form_key key = {given->http, given->timeout_ms, given->identity};
+	struct form *form = gs_map_get(scraper->forms, form_name(&key));
+	enum gs_status status = GS_OK;
+	if (form == NULL) {
+		form = gs_alloc(sizeof(*form));
+		if (form == NULL)
+			return GS_ENOMEM;
+		form->key = key;
+		status = gs_settings_new(given->http, &form->settings);
+		if (status == GS_OK)
+			status = gs_map_put(scraper->forms, form_name(&form->key), form);
+	}
+	if (status != GS_OK) {
+		form_free(form);
+		return status;
+	}
+	form->targets++;
+	*ret_form = form;
+	return GS_OK;
+}
+
+/* Targets */
 
 static bool is_valid(const struct gs_scrape_target *target) {
 	return target->interval_ms > 0 && target->interval_ms <= INTERVAL_MAX_MS && target->timeout_ms > 0 &&
@@ -229,12 +316,15 @@ static enum gs_status add_locked(struct gs_scraper *scraper, struct target *targ
 	struct gs_str key = user_key(&target->given.user);
 	if (gs_map_get(scraper->users, key) != NULL)
 		return GS_EINVAL;
-	target->headers = headers_for_locked(scraper, target->given.timeout_ms);
-	if (target->headers == NULL)
-		return GS_ENOMEM;
-	enum gs_status status = gs_map_put(scraper->users, key, target);
-	if (status != GS_OK)
+	enum gs_status status = form_for_locked(scraper, &target->given, &target->form);
+	if (status == GS_OK)
+		status = gs_route_init(&target->route, target->form->settings, target->given.url);
+	if (status == GS_OK)
+		status = gs_map_put(scraper->users, key, target);
+	if (status != GS_OK) {
+		form_drop_locked(scraper, target->form);
 		return status;
+	}
 	*ret_wake = scraper->added == NULL;
 	*scraper->added_end = target;
 	scraper->added_end = &target->next;
@@ -254,7 +344,7 @@ enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape
 	enum gs_status status = add_locked(scraper, target, &wake);
 	gs_lock_release(&scraper->lock);
 	if (status != GS_OK)
-		gs_free(target);
+		target_free(target);
 	if (wake)
 		gs_fetcher_wake(scraper->fetcher);
 	return status;
@@ -281,10 +371,14 @@ enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user) {
 
 /* Targets that come and go, on the thread. */
 
+/* After on_removed what the target points to may be gone, so its form goes before. */
 static void tell_removed(struct gs_scraper *scraper, struct target *target) {
+	gs_lock_take(&scraper->lock);
+	form_drop_locked(scraper, target->form);
+	gs_lock_release(&scraper->lock);
 	if (scraper->options.on_removed != NULL)
 		scraper->options.on_removed(scraper->options.ctx, &target->given);
-	gs_free(target);
+	target_free(target);
 }
 
 static void stop_waiting(struct gs_scraper *scraper, struct target *target) {
@@ -369,30 +463,60 @@ static int64_t following_start(const struct target *target, int64_t now_ns, int6
 	return next - due_ns < interval_ns / 2 ? next + interval_ns : next;
 }
 
-static void report_unstarted(struct gs_scraper *scraper, struct target *target, const char *text) {
+static void report_unstarted(
+    struct gs_scraper *scraper, struct target *target, enum gs_scrape_cause cause, const struct gs_error *err) {
 	struct gs_scrape_result result = {
-	    .cause = GS_SCRAPE_OTHER,
-	    .text = text,
+	    .cause = cause,
+	    .text = err->text,
 	    .time_ms = gs_clock_wall_ms(),
 	};
 	on_done(scraper, target, &result);
 }
 
-static void start(struct gs_scraper *scraper, struct target *target) {
+static struct gs_transfer_request request_of(struct target *target) {
 	struct gs_transfer_request request = {
 	    .url = target->given.url,
 	    .timeout_ms = target->given.timeout_ms,
 	    .headers = target->headers->list,
+	    .settings = target->form->settings,
+	    .body_limit = target->given.body_limit,
+	    .handle = &target->transfer,
 	    .user = target,
 	};
+	if (target->route.url == NULL)
+		return request;
+	request.url = target->route.url;
+	request.shown_url = target->given.url;
+	request.connect_to = target->route.connect_to;
+	target->route.host.next = request.headers;
+	request.headers = &target->route.host;
+	return request;
+}
+
+static void start(struct gs_scraper *scraper, struct target *target) {
+	struct gs_error err = {0};
 	const char *refusal = NULL;
 	target->running = true;
 	if (scraper->options.on_start != NULL)
 		refusal = scraper->options.on_start(scraper->options.ctx, &target->given);
-	if (refusal != NULL)
-		report_unstarted(scraper, target, refusal);
-	else if (gs_fetcher_start(scraper->fetcher, target->place, &request, &target->transfer) != GS_OK)
-		report_unstarted(scraper, target, "out of memory");
+	if (refusal != NULL) {
+		(void)gs_error_set(&err, GS_ECLOSED, 0, 0, "%s", refusal);
+		report_unstarted(scraper, target, GS_SCRAPE_OTHER, &err);
+		return;
+	}
+	enum gs_status status = refresh(target->form, &err);
+	if (status != GS_OK) {
+		report_unstarted(scraper, target, status == GS_ENOMEM ? GS_SCRAPE_OTHER : GS_SCRAPE_SECRET, &err);
+		return;
+	}
+	target->headers = target->form->headers;
+	target->headers->refs++;
+	struct gs_transfer_request request = request_of(target);
+	status = gs_fetcher_start(scraper->fetcher, target->place, &request);
+	if (status == GS_OK)
+		return;
+	(void)gs_error_set(&err, status, 0, 0, "out of memory");
+	report_unstarted(scraper, target, GS_SCRAPE_OTHER, &err);
 }
 
 /* One target is due: start it, or count that it cannot. Returns when it is due again. */

@@ -14,7 +14,10 @@
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
  *
  * What goes out is Prometheus' GET for the text formats: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
- * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
+ * kept. Only http and https, on redirects too; a proxy only where the target has one, whatever the environment says; no netrc, no cookies. TLS is 1.2 at least unless
+ * min_version says less. Secrets in files are read again when the file is another one. Connections are never shared by targets whose tls_config or proxy differ. What
+ * a redirect to another server does not get: basic_auth, authorization; and it is not followed where http_headers has secrets. A server_name holds for the URL of the
+ * target, not for what redirects name. Only status 200 is a success, and an empty body with it is
  * one. What a body holds is for the consumer of results to judge (GS_SCRAPE_PARSE).
  *
  * Counted here: GS_M_SCRAPE_DELAY and GS_M_SCRAPES_SKIPPED (slots that passed while the scrape before still ran, or while the process did not
@@ -50,6 +53,8 @@ enum gs_scrape_cause {
 	GS_SCRAPE_EMPTY, /* "empty": closed before an answer came */
 	GS_SCRAPE_TRUNCATED, /* "truncated": closed in the middle of the body */
 	GS_SCRAPE_ENCODING, /* "encoding": a content encoding unknown or damaged */
+	GS_SCRAPE_SECRET, /* "secret": a file with a secret cannot be read, or no request can hold what is in it */
+	GS_SCRAPE_PROXY, /* "proxy": it cannot be reached, or refused */
 	GS_SCRAPE_PARSE, /* "parse": not an exposition; set by the consumer of results */
 	GS_SCRAPE_SHUTDOWN, /* "shutdown": we are stopping */
 	GS_SCRAPE_OTHER, /* "other": text says which */

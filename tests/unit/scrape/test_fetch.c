@@ -40,8 +40,9 @@ struct seen {
 };
 
 static void start(struct seen *seen, size_t place) {
-	struct gs_transfer_request request = {.url = seen->url, .timeout_ms = 20000, .user = seen};
-	assert_int_equal(gs_fetcher_start(seen->fetcher, place, &request, &seen->transfer), GS_OK);
+	struct gs_transfer_request request = {
+	    .url = seen->url, .timeout_ms = 20000, .handle = &seen->transfer, .user = seen};
+	assert_int_equal(gs_fetcher_start(seen->fetcher, place, &request), GS_OK);
 }
 
 static void on_done(void *ctx, void *user, struct gs_scrape_result *result) {
@@ -154,7 +155,6 @@ static void test_cancel_tells_no_one(void **state) {
 
 static void test_out_of_memory(void **state) {
 	(void)state;
-	struct gs_transfer *started;
 	for (int n = 0;; n++) {
 		struct gs_fetcher *fetcher = NULL;
 		struct gs_error err = {0};
@@ -165,7 +165,7 @@ static void test_out_of_memory(void **state) {
 		if (status == GS_OK)
 			status = gs_fetcher_reserve(fetcher, 300);
 		if (status == GS_OK)
-			status = gs_fetcher_start(fetcher, 299, &request, &started);
+			status = gs_fetcher_start(fetcher, 299, &request);
 		bool failed = gs_mem_failed();
 		gs_mem_fail_after(-1);
 		gs_fetcher_free(fetcher);
