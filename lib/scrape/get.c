@@ -37,8 +37,7 @@ static void on_done(void *ctx, void *user, struct gs_scrape_result *result) {
 	free_call(call);
 }
 
-enum gs_status gs_http_new(
-    const char *user_agent, size_t body_limit, struct gs_http **ret_http, struct gs_error *err) {
+enum gs_status gs_http_new(const char *user_agent, size_t body_limit, struct gs_http **ret_http, struct gs_error *err) {
 	struct gs_http *http = gs_alloc(sizeof(*http));
 	if (http == NULL)
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
@@ -92,8 +91,8 @@ static struct call *new_call(struct gs_http *http, const struct gs_http_request 
 	return NULL;
 }
 
-enum gs_status gs_http_start(struct gs_http *http, const struct gs_http_request *request, gs_http_fn *fn, void *ctx,
-    struct gs_error *err) {
+enum gs_status gs_http_start(
+    struct gs_http *http, const struct gs_http_request *request, gs_http_fn *fn, void *ctx, struct gs_error *err) {
 	struct call *call = new_call(http, request);
 	if (call == NULL)
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
