@@ -139,11 +139,13 @@ static enum gs_status add_job(
     struct poller *poller, const struct gs_config_job *job, struct gs_rules *rules, struct gs_error *err) {
 	for (size_t t = 0; t < job->ntargets; t++) {
 		const struct gs_config_target *target = &job->targets[t];
-		struct gs_label *labels = gs_alloc_array(target->nlabels, sizeof(*labels));
+		struct gs_label *labels = gs_alloc_array(target->nlabels + 2, sizeof(*labels));
 		if (labels == NULL)
 			return GS_ENOMEM;
+		labels[0] = (struct gs_label){GS_STR("job"), gs_str_of(job->name)};
+		labels[1] = (struct gs_label){GS_STR("instance"), gs_str_of(target->name)};
 		for (size_t i = 0; i < target->nlabels; i++)
-			labels[i] =
+			labels[i + 2] =
 			    (struct gs_label){gs_str_of(target->labels[i].name), gs_str_of(target->labels[i].value)};
 		struct gs_relay_target_options options = {
 		    .job = job->name,
@@ -151,7 +153,7 @@ static enum gs_status add_job(
 		    .interval_ms = job->scrape_interval,
 		    .honor_labels = job->honor_labels,
 		    .labels = labels,
-		    .nlabels = target->nlabels,
+		    .nlabels = target->nlabels + 2,
 		    .rules = rules,
 		};
 		enum gs_status status = add_target(poller, &options, target->url, job->scrape_timeout);

@@ -130,12 +130,28 @@ static void apply_scrape(struct gs_ingest *ingest, struct entry *entry) {
 		gs_metric_add_l(GS_M_DROPPED_SAMPLES, (double)dropped, "malformed", NULL);
 }
 
+static void apply_gone(struct gs_ingest *ingest, const struct entry *entry) {
+	struct gs_store_result result = {0};
+	int64_t now_ms = gs_clock_wall_ms();
+	gs_ingest_store_take(ingest);
+	enum gs_status status = gs_store_gone(ingest->store, &entry->info.key, entry->info.time_ms, now_ms, &result);
+	gs_publisher_saw(ingest, entry, now_ms);
+	gs_ingest_store_release(ingest);
+	if (status == GS_OK)
+		gs_metric_add(GS_M_GONE, 1);
+	else
+		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
+	gs_log(GS_LOG_VERBOSE, "\"%.*s\", job \"%.*s\", publisher \"%.*s\" is gone: %s%zu series left",
+	    GS_FMT(entry->info.key.instance), GS_FMT(entry->info.key.job), GS_FMT(entry->info.key.publisher),
+	    status == GS_OK ? "" : "not taken, ", result.series_gone);
+}
+
 /* With readers at the store, each take of it may cost the time of one of them: so pushes that wait share one. */
 static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first) {
 	struct entry *end = first;
 	size_t samples = 0;
 	gs_ingest_store_take(ingest);
-	for (; end != NULL && end->kind != ENTRY_SCRAPE && samples < RUN_SAMPLES; end = end->next) {
+	for (; end != NULL && !gs_entry_is_scraped(end) && samples < RUN_SAMPLES; end = end->next) {
 		end->status = apply_logged_locked(ingest, end);
 		samples += gs_batch_stats(end->batch).samples;
 	}
@@ -149,10 +165,13 @@ static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first)
 }
 
 struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
-	if (entry->kind != ENTRY_SCRAPE)
+	if (!gs_entry_is_scraped(entry))
 		return apply_pushes(ingest, entry);
 	struct entry *next = entry->next;
-	apply_scrape(ingest, entry);
+	if (entry->kind == ENTRY_GONE)
+		apply_gone(ingest, entry);
+	else
+		apply_scrape(ingest, entry);
 	gs_entry_put(ingest, entry);
 	return next;
 }

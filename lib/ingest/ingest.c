@@ -28,11 +28,11 @@ void gs_ingest_store_release(struct gs_ingest *ingest) {
 void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
 	entry->next = NULL;
 	gs_lock_take(&ingest->queue_lock);
-	while (entry->kind == ENTRY_SCRAPE && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
+	while (gs_entry_is_scraped(entry) && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
 		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
 	*ingest->tail = entry;
 	ingest->tail = &entry->next;
-	ingest->queued += entry->kind == ENTRY_SCRAPE;
+	ingest->queued += gs_entry_is_scraped(entry);
 	gs_cond_signal(&ingest->work);
 	gs_lock_release(&ingest->queue_lock);
 }

@@ -11,7 +11,7 @@
 #include "gravel/wire/wire.h"
 #include "pieces.h"
 
-enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE };
+enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE, ENTRY_GONE };
 
 /* What every scrape carries beside its samples. */
 struct scrape_gauges {
@@ -41,7 +41,8 @@ struct entry {
 	struct gs_store_result result;
 	enum gs_gateway_op op;
 	const struct gs_error *refused; /* of GS_GATEWAY_FAILED: why; stands in arena */
-	/* scrape */
+	/* scrape; gone has the key and the times */
+	bool results; /* of an aggregation: without gauges */
 	enum gs_label_rule rule;
 	struct scrape_gauges gauges;
 	struct gs_scrape_info info;
@@ -113,6 +114,11 @@ struct gs_ingest {
 	struct gs_buf header_scratch;
 	struct gs_buf part;
 };
+
+/* Whether it came in a message of scrapes, and not as a push. */
+static inline bool gs_entry_is_scraped(const struct entry *entry) {
+	return entry->kind == ENTRY_SCRAPE || entry->kind == ENTRY_GONE;
+}
 
 /* entry.c */
 struct entry *gs_entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */

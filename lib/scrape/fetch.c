@@ -18,6 +18,9 @@
 /* Fixed: memory that an idle buffer keeps for the next body. */
 #define KEEP_MAX (1024 * 1024)
 
+/* Fixed: how many of those are looked at for one with the settings that are wanted. */
+#define LOOK_MAX 8
+
 /* Fixed: places that share a multi handle. */
 #define CELL_PLACES 128
 /* Fixed: connections that a cell keeps: one for each place, and some for redirects to other hosts. */
@@ -166,7 +169,7 @@ enum gs_status gs_fetcher_new(
 	fetcher->options = *options;
 	fetcher->epoll = -1;
 	fetcher->event = -1;
-	gs_buf_init(&fetcher->scratch.plain, options->body_limit);
+	gs_buf_init(&fetcher->scratch.plain, SIZE_MAX);
 	fetcher->scratch.codec = gs_codec_new();
 	pthread_once(&global_once, global_init);
 	if (fetcher->scratch.codec == NULL || global_code != CURLE_OK)
@@ -222,10 +225,16 @@ static void rest(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
 	fetcher->nidle++;
 }
 
-static struct gs_transfer *take(struct gs_fetcher *fetcher) {
+/* One with the wanted settings, if it stands near the front: to give it others is work. */
+static struct gs_transfer *take(struct gs_fetcher *fetcher, const struct gs_settings *settings) {
+	uint64_t serial = gs_settings_serial(settings != NULL ? settings : gs_settings_default());
 	struct gs_transfer *transfer = fetcher->idle;
 	if (transfer == NULL)
 		return gs_transfer_new(fetcher->options.user_agent, fetcher->options.body_limit);
+	for (int i = 0; i < LOOK_MAX && transfer->serial != serial && transfer->next != NULL; i++)
+		transfer = transfer->next;
+	if (transfer->serial != serial)
+		transfer = fetcher->idle;
 	unlink_transfer(transfer);
 	fetcher->nidle--;
 	return transfer;
@@ -234,7 +243,7 @@ static struct gs_transfer *take(struct gs_fetcher *fetcher) {
 enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request) {
 	assert(place / CELL_PLACES < fetcher->ncells);
 	struct cell *cell = fetcher->cells[place / CELL_PLACES];
-	struct gs_transfer *transfer = take(fetcher);
+	struct gs_transfer *transfer = take(fetcher, request->settings);
 	if (transfer == NULL)
 		return GS_ENOMEM;
 	transfer->multi = cell->multi;
@@ -245,6 +254,8 @@ enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const 
 	}
 	push(&fetcher->running, transfer);
 	fetcher->nrunning++;
+	if (request->handle != NULL)
+		*request->handle = transfer;
 	return GS_OK;
 }
 
@@ -254,6 +265,8 @@ size_t gs_fetcher_running(const struct gs_fetcher *fetcher) {
 
 static void end(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
 	curl_multi_remove_handle(transfer->multi, transfer->easy);
+	if (transfer->request.handle != NULL)
+		*transfer->request.handle = NULL;
 	unlink_transfer(transfer);
 	fetcher->nrunning--;
 }
@@ -352,10 +365,12 @@ void gs_fetcher_wake(struct gs_fetcher *fetcher) {
 	(void)!write(fetcher->event, &one, sizeof(one));
 }
 
+void gs_fetcher_stop(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	end(fetcher, transfer);
+	rest(fetcher, transfer);
+}
+
 void gs_fetcher_cancel(struct gs_fetcher *fetcher) {
-	while (fetcher->running != NULL) {
-		struct gs_transfer *transfer = fetcher->running;
-		end(fetcher, transfer);
-		rest(fetcher, transfer);
-	}
+	while (fetcher->running != NULL)
+		gs_fetcher_stop(fetcher, fetcher->running);
 }

@@ -35,6 +35,9 @@ GS_MUST_USE enum gs_status gs_fetcher_reserve(struct gs_fetcher *fetcher, size_t
 GS_MUST_USE enum gs_status gs_fetcher_start(
     struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request);
 
+/** gs_fetcher_stop(fetcher, transfer): End it without telling; not from on_done. Its connection is closed. */
+void gs_fetcher_stop(struct gs_fetcher *fetcher, struct gs_transfer *transfer);
+
 size_t gs_fetcher_running(const struct gs_fetcher *fetcher);
 
 /** gs_fetcher_poll(fetcher, until_ns): Work until something happened or the monotonic clock says ${until_ns}, whichever is first. */

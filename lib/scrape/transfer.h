@@ -8,6 +8,7 @@
 #include "gravel/base/error.h"
 #include "gravel/codec/codec.h"
 #include "gravel/scrape/scrape.h"
+#include "settings.h"
 
 /*
  * One GET: an easy handle of libcurl with its options, what came back, and why it failed. Private to the module; one thread.
@@ -21,8 +22,13 @@
 struct gs_transfer_request {
 	const char *url; /* http or https */
 	int64_t timeout_ms; /* for everything, name and connection included */
-	struct curl_slist *headers; /* must live until the transfer has ended */
-	struct gs_str post; /* p is not NULL: a POST of it, which must live as long as headers; else a GET */
+	struct curl_slist *headers; /* must live until the transfer has ended, as must the next three */
+	const struct gs_settings *settings; /* refreshed; NULL: the defaults */
+	struct curl_slist *connect_to; /* as in CURLOPT_CONNECT_TO; NULL: the host of the URL */
+	const char *shown_url; /* for errors, where url is not what the user knows; NULL: url */
+	size_t body_limit; /* 0: that of the transfer */
+	struct gs_transfer **handle; /* set as long as the transfer runs, then NULL; may be NULL itself */
+	struct gs_str post; /* p is not NULL: a POST of it, which must live as long; else a GET */
 	void *user;
 };
 
@@ -32,19 +38,23 @@ struct gs_transfer {
 	struct gs_transfer **link; /* what points at it in that list */
 	void *multi; /* that runs it, or ran it last */
 	struct gs_transfer_request request;
+	const char *user_agent;
+	size_t body_limit; /* where the request has none */
+	uint64_t serial; /* of the settings that easy has */
 	int64_t time_ms; /* wall clock at the start */
 	int64_t start_ns;
 	struct gs_buf raw; /* the body as it came; max is the body limit */
 	size_t received; /* bytes of the body, discarded ones included */
 	size_t header_bytes; /* of all answers, redirects included */
 	bool begun; /* the answer that is no redirect has begun */
+	bool leaves; /* a redirect leads to where the headers must not go */
 	bool wrong_status; /* the body is read to keep the connection, and discarded */
 	bool bad_encoding; /* a Content-Encoding that is none of ours */
 	enum gs_codec_kind encoding;
 	char curl_text[CURL_ERROR_SIZE];
 };
 
-/** gs_transfer_new(user_agent, body_limit): NULL when out of memory. */
+/** gs_transfer_new(user_agent, body_limit): ${user_agent} must live as long. NULL when out of memory. */
 struct gs_transfer *gs_transfer_new(const char *user_agent, size_t body_limit);
 void gs_transfer_free(struct gs_transfer *transfer);
 
@@ -54,7 +64,7 @@ GS_MUST_USE enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, con
 /* What decoding needs, shared by all transfers of a thread. */
 struct gs_transfer_scratch {
 	struct gs_codec *codec;
-	struct gs_buf plain; /* max is the body limit */
+	struct gs_buf plain;
 	struct gs_error error; /* holds the text of the last result */
 };
 

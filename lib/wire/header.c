@@ -4,13 +4,14 @@
 #include "gravel/wire/wire.h"
 
 #define KIND_SCRAPE "s"
+#define KIND_GONE "g"
 #define CAUSE_MAX 32
 #define CAUSE_UNKNOWN "unknown"
 #define EXACT_MAX (UINT64_C(1) << 53) /* what any reader holds exactly, one with doubles only too */
 #define VERSION_MAX 65535
 
 /* The keys of version 1 after v and k, in the order in which they are written. docs/PROTOCOL.md has the same table. */
-enum key { TIME, SENT, INTERVAL, DURATION, UP, SAMPLES, KEPT, ADDED, BODY, PART, PARTS, HONOR, NUMBERS };
+enum key { TIME, SENT, INTERVAL, DURATION, UP, SAMPLES, KEPT, ADDED, BODY, PART, PARTS, HONOR, RESULTS, NUMBERS };
 
 static const struct {
 	char name;
@@ -30,6 +31,7 @@ static const struct {
     [PART] = {'p', false, GS_LIMIT_PARTS - 1, GS_EINVAL},
     [PARTS] = {'q', false, GS_LIMIT_PARTS, GS_ELIMIT},
     [HONOR] = {'h', false, 1, GS_EINVAL},
+    [RESULTS] = {'e', false, 1, GS_EINVAL},
 };
 
 /* The words of key f. Text has none: it is what is meant without the key. */
@@ -87,9 +89,11 @@ static void add_format(struct gs_buf *out, const struct gs_wire_header *header) 
 void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header) {
 	gs_buf_cstr(out, "v=");
 	gs_buf_u64(out, GS_WIRE_VERSION);
-	gs_buf_cstr(out, " k=" KIND_SCRAPE);
+	gs_buf_cstr(out, header->kind == GS_WIRE_GONE ? " k=" KIND_GONE : " k=" KIND_SCRAPE);
 	add_number(out, TIME, header->time_ms);
 	add_number(out, SENT, header->sent_ms);
+	if (header->kind == GS_WIRE_GONE)
+		return;
 	add_number(out, INTERVAL, header->interval_ms);
 	add_number(out, DURATION, header->duration_us);
 	add_count(out, UP, header->up);
@@ -105,6 +109,8 @@ void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *heade
 		add_count(out, PARTS, header->parts);
 	if (header->honor_labels)
 		add_count(out, HONOR, 1);
+	if (header->results)
+		add_count(out, RESULTS, 1);
 	add_format(out, header);
 	if (!header->up)
 		add_cause(out, header->cause);
@@ -120,6 +126,7 @@ struct parse {
 	struct gs_str rest;
 	struct gs_buf *scratch; /* has room for the line: no slice moves */
 	struct gs_error *err;
+	enum gs_wire_kind kind;
 	uint64_t numbers[NUMBERS];
 	bool has[NUMBERS];
 	bool has_cause;
@@ -217,6 +224,8 @@ static enum gs_status read_pair(struct parse *p) {
 		return GS_OK; /* a later writer's */
 	if (key.p[0] == 'v' || key.p[0] == 'k')
 		return duplicate(p, key);
+	if (p->kind == GS_WIRE_GONE && key.p[0] != keys[TIME].name && key.p[0] != keys[SENT].name)
+		return GS_OK;
 	if (key.p[0] == 'c')
 		return read_cause(p, key, value);
 	if (key.p[0] == 'f')
@@ -248,7 +257,8 @@ static enum gs_status read_front(struct parse *p) {
 		return status;
 	if (!gs_str_eq(key, GS_STR("k")) || value.n == 0)
 		return gs_error_set(p->err, GS_EINVAL, 1, column_of(p, key), "key k must come second");
-	if (!gs_str_eq(value, GS_STR(KIND_SCRAPE)))
+	p->kind = gs_str_eq(value, GS_STR(KIND_GONE)) ? GS_WIRE_GONE : GS_WIRE_SCRAPE;
+	if (p->kind == GS_WIRE_SCRAPE && !gs_str_eq(value, GS_STR(KIND_SCRAPE)))
 		return gs_error_set(p->err, GS_EUNSUPPORTED, 1, column_of(p, key), "kind %.*s",
 		    value.n < CAUSE_MAX ? (int)value.n : CAUSE_MAX, value.p);
 	return GS_OK;
@@ -257,17 +267,19 @@ static enum gs_status read_front(struct parse *p) {
 /* What no single key can know. */
 static enum gs_status check_whole(struct parse *p) {
 	for (enum key i = 0; i < NUMBERS; i++) {
-		if (keys[i].required && !p->has[i])
+		if (keys[i].required && !p->has[i] && (p->kind == GS_WIRE_SCRAPE || i == TIME || i == SENT))
 			return gs_error_set(p->err, GS_EINVAL, 1, 0, "key %c is missing", keys[i].name);
 	}
+	if (!p->has[PARTS])
+		p->numbers[PARTS] = 1;
+	if (p->kind == GS_WIRE_GONE)
+		return GS_OK;
 	if (p->numbers[UP] == 0 && !p->has_cause)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key c is missing");
 	if (p->numbers[UP] == 1 && p->has_cause)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key c with up 1");
 	if (!p->has[KEPT])
 		p->numbers[KEPT] = p->numbers[SAMPLES];
-	if (!p->has[PARTS])
-		p->numbers[PARTS] = 1;
 	if (p->numbers[PARTS] == 0)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key q is 0");
 	if (p->numbers[PART] >= p->numbers[PARTS])
@@ -278,9 +290,10 @@ static enum gs_status check_whole(struct parse *p) {
 static void fill(const struct parse *p, struct gs_wire_header *ret) {
 	const uint64_t *v = p->numbers;
 	*ret = (struct gs_wire_header){
-	    .kind = GS_WIRE_SCRAPE,
+	    .kind = p->kind,
 	    .up = v[UP] == 1,
 	    .honor_labels = v[HONOR] == 1,
+	    .results = v[RESULTS] == 1,
 	    .time_ms = (int64_t)v[TIME],
 	    .sent_ms = (int64_t)v[SENT],
 	    .interval_ms = (int64_t)v[INTERVAL],

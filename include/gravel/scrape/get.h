@@ -2,6 +2,7 @@
 #ifndef GRAVEL_SCRAPE_GET_H
 #define GRAVEL_SCRAPE_GET_H
 
+#include "gravel/base/buf.h"
 #include "gravel/scrape/scrape.h"
 
 /*
@@ -50,5 +51,9 @@ int64_t gs_http_deadline_ns(const struct gs_http *http);
 
 /** gs_http_work(http): Do what can be done without waiting. */
 void gs_http_work(struct gs_http *http);
+
+/** gs_http_secret(given, what, out, err): Append the secret as it is now to ${out}; ${what} is its key, for errors. GS_EIO for a file that cannot be read, GS_EINVAL, GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_http_secret(
+    const struct gs_config_secret *given, const char *what, struct gs_buf *out, struct gs_error *err);
 
 #endif

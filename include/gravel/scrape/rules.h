@@ -28,7 +28,7 @@ void gs_rules_free(struct gs_rules *rules);
 
 /** gs_rules_apply(rules, parser, options, body, out):
  * Append ${body}, of the format that ${options} says, to ${out}; every sample gets the label clearmode of the first rule that matches its name, unless it has
- * one. All other bytes stay as they are. GS_EUNSUPPORTED for protobuf, GS_EINVAL or GS_ELIMIT for a body that gs_scrape_inspect would refuse, GS_ELIMIT also for
+ * one. All other bytes stay as they are. GS_EUNSUPPORTED for protobuf, GS_EINVAL or GS_ELIMIT for a body that the parser refuses, GS_ELIMIT also for
  * an expression that needs too many steps for a name, GS_ELIMIT or GS_ENOMEM of ${out}; ${out} then holds what it held before. */
 GS_MUST_USE enum gs_status gs_rules_apply(struct gs_rules *rules, struct gs_expo_parser *parser,
     const struct gs_expo_options *options, struct gs_str body, struct gs_buf *out);

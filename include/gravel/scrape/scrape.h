@@ -14,8 +14,11 @@
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
  *
  * What goes out is Prometheus' GET for the text formats: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
- * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
- * one. What a body holds is for the consumer of results to judge (gs_scrape_inspect, GS_SCRAPE_PARSE).
+ * kept. Only http and https, on redirects too; a proxy only where the target has one, whatever the environment says; no netrc, no cookies. TLS is 1.2 at least unless
+ * min_version says less. Secrets in files are read again when the file is another one. Connections are never shared by targets whose tls_config or proxy differ. What
+ * a redirect to another server does not get: basic_auth, authorization; and it is not followed where http_headers has secrets. A server_name holds for the URL of the
+ * target, not for what redirects name. Only status 200 is a success, and an empty body with it is
+ * one. What a body holds is for the consumer of results to judge (GS_SCRAPE_PARSE).
  *
  * Counted here: GS_M_SCRAPE_DELAY and GS_M_SCRAPES_SKIPPED (slots that passed while the scrape before still ran, or while the process did not
  * run). Counted by the consumer, who knows whether the body parsed: GS_M_SCRAPES, _SCRAPE_FAILURES, _SCRAPE_BYTES, _SCRAPE_SAMPLES, _TARGETS.
@@ -34,7 +37,7 @@ struct gs_scrape_target {
 	int64_t timeout_ms; /* of everything: name, connection, redirects, body; in the same range */
 	size_t body_limit; /* bytes of a body, before and after decompression; 0: that of the scraper */
 	bool identity; /* enable_compression: false */
-	void *user; /* given back with each result */
+	void *user; /* given back with each result; each target has one of its own */
 };
 
 /* Why a scrape failed: one word each, the value of label reason and the cause on the wire. */
@@ -50,6 +53,8 @@ enum gs_scrape_cause {
 	GS_SCRAPE_EMPTY, /* "empty": closed before an answer came */
 	GS_SCRAPE_TRUNCATED, /* "truncated": closed in the middle of the body */
 	GS_SCRAPE_ENCODING, /* "encoding": a content encoding unknown or damaged */
+	GS_SCRAPE_SECRET, /* "secret": a file with a secret cannot be read, or no request can hold what is in it */
+	GS_SCRAPE_PROXY, /* "proxy": it cannot be reached, or refused */
 	GS_SCRAPE_PARSE, /* "parse": not an exposition; set by the consumer of results */
 	GS_SCRAPE_SHUTDOWN, /* "shutdown": we are stopping */
 	GS_SCRAPE_OTHER, /* "other": text says which */
@@ -96,12 +101,12 @@ struct gs_scraper_options {
 GS_MUST_USE enum gs_status gs_scraper_new(
     const struct gs_scraper_options *options, struct gs_scraper **ret_scraper, struct gs_error *err);
 
-/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread. What ${target} points to must live until it is removed; the struct is copied. GS_EINVAL for a URL or
- * a time outside what struct gs_scrape_target says, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
+/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread, on_result too. What ${target} points to must live until on_removed; the struct is copied. GS_EINVAL for a URL or
+ * a time outside what struct gs_scrape_target says and for a user pointer that another target has, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *target);
 
-/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when. Any thread; does not wait. Its connection
- * is kept for a target of the same host that follows. GS_ENOTFOUND. */
+/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when, once the
+ * scraper runs; none is told after gs_scraper_stop. Any thread; does not wait. Its idle connection is kept for a target of the same host that follows. GS_ENOTFOUND. */
 GS_MUST_USE enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user);
 
 /** gs_scraper_start(scraper): Run the schedule on a thread: each target at a point of its interval that a stable hash gives, so that the load is

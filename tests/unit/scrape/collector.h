@@ -37,16 +37,18 @@ struct collector {
 	char urls[FAULT_TARGETS][64];
 	size_t n;
 	struct outcome *outcomes;
+	unsigned removed;
+	const void *removed_user; /* of the last one */
 };
 
-static void copy_text(char *out, size_t size, struct gs_str s) {
+static inline void copy_text(char *out, size_t size, struct gs_str s) {
 	size_t n = s.n < size - 1 ? s.n : size - 1;
 	if (n != 0)
 		memcpy(out, s.p, n);
 	out[n] = '\0';
 }
 
-static void collect(void *ctx, const struct gs_scrape_result *result) {
+static inline void collect(void *ctx, const struct gs_scrape_result *result) {
 	struct collector *c = ctx;
 	struct outcome *o = result->target->user;
 	pthread_mutex_lock(&c->mutex);
@@ -66,7 +68,15 @@ static void collect(void *ctx, const struct gs_scrape_result *result) {
 	pthread_mutex_unlock(&c->mutex);
 }
 
-static struct collector *collector_new(size_t body_limit) {
+static inline void collect_removed(void *ctx, const struct gs_scrape_target *target) {
+	struct collector *c = ctx;
+	pthread_mutex_lock(&c->mutex);
+	c->removed++;
+	c->removed_user = target->user;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static inline struct collector *collector_new(size_t body_limit) {
 	struct collector *c = gs_alloc(sizeof(*c));
 	struct gs_error err = {0};
 	c->outcomes = gs_alloc_array(FAULT_TARGETS, sizeof(*c->outcomes));
@@ -76,13 +86,14 @@ static struct collector *collector_new(size_t body_limit) {
 	    .identity = "test",
 	    .body_limit = body_limit,
 	    .on_result = collect,
+	    .on_removed = collect_removed,
 	    .ctx = c,
 	};
 	assert_int_equal(gs_scraper_new(&options, &c->scraper, &err), GS_OK);
 	return c;
 }
 
-static void collector_free(struct collector *c) {
+static inline void collector_free(struct collector *c) {
 	gs_scraper_free(c->scraper);
 	pthread_mutex_destroy(&c->mutex);
 	gs_free(c->outcomes);
@@ -90,7 +101,7 @@ static void collector_free(struct collector *c) {
 }
 
 /* Add a target; its outcome is c->outcomes[what this returns]. */
-static size_t collector_add(struct collector *c, const char *url, int64_t interval_ms, int64_t timeout_ms) {
+static inline size_t collector_add(struct collector *c, const char *url, int64_t interval_ms, int64_t timeout_ms) {
 	assert_true(c->n < FAULT_TARGETS);
 	snprintf(c->urls[c->n], sizeof(c->urls[0]), "%s", url);
 	struct gs_scrape_target target = {
@@ -105,26 +116,26 @@ static size_t collector_add(struct collector *c, const char *url, int64_t interv
 	return c->n++;
 }
 
-static size_t collector_add_path(
+static inline size_t collector_add_path(
     struct collector *c, unsigned port, const char *path, int64_t interval_ms, int64_t timeout_ms) {
 	char url[64];
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s", port, path);
 	return collector_add(c, url, interval_ms, timeout_ms);
 }
 
-static void collector_start(struct collector *c) {
+static inline void collector_start(struct collector *c) {
 	struct gs_error err = {0};
 	assert_int_equal(gs_scraper_start(c->scraper, &err), GS_OK);
 }
 
-static struct outcome collector_get(struct collector *c, size_t i) {
+static inline struct outcome collector_get(struct collector *c, size_t i) {
 	pthread_mutex_lock(&c->mutex);
 	struct outcome o = c->outcomes[i];
 	pthread_mutex_unlock(&c->mutex);
 	return o;
 }
 
-static size_t collector_count_below(struct collector *c, unsigned results) {
+static inline size_t collector_count_below(struct collector *c, unsigned results) {
 	size_t below = 0;
 	pthread_mutex_lock(&c->mutex);
 	for (size_t i = 0; i < c->n; i++)
@@ -133,17 +144,31 @@ static size_t collector_count_below(struct collector *c, unsigned results) {
 	return below;
 }
 
-static void sleep_ms(int64_t ms) {
+static inline void sleep_ms(int64_t ms) {
 	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	nanosleep(&t, NULL);
 }
 
 /* Wait until every target has so many results. */
-static void collector_wait(struct collector *c, unsigned results, int64_t patience_ms) {
+static inline void collector_wait(struct collector *c, unsigned results, int64_t patience_ms) {
 	int64_t until = gs_clock_mono_ms() + patience_ms;
 	while (collector_count_below(c, results) != 0 && gs_clock_mono_ms() < until)
 		sleep_ms(10);
 	assert_int_equal(collector_count_below(c, results), 0);
+}
+
+static inline void collector_remove(struct collector *c, size_t i) {
+	assert_int_equal(gs_scraper_remove(c->scraper, &c->outcomes[i]), GS_OK);
+}
+
+static inline void collector_wait_removed(struct collector *c, unsigned n, int64_t patience_ms) {
+	int64_t until = gs_clock_mono_ms() + patience_ms;
+	for (unsigned removed = 0; removed < n; sleep_ms(2)) {
+		assert_true(gs_clock_mono_ms() < until);
+		pthread_mutex_lock(&c->mutex);
+		removed = c->removed;
+		pthread_mutex_unlock(&c->mutex);
+	}
 }
 
 #endif
