@@ -104,7 +104,8 @@ static natsStatus create(struct gs_kv *kv, const char *deliver, uint64_t *ret_pe
 }
 
 static natsStatus start(struct gs_kv *kv, uint64_t *ret_pending) {
-	static _Atomic uint64_t attempts; /* a deliver subject of its own for each: what an older consumer still sends never mixes in */
+	static _Atomic uint64_t
+	    attempts; /* a deliver subject of its own for each: what an older consumer still sends never mixes in */
 	char deliver[GS_BUS_INBOX + 32];
 	snprintf(deliver, sizeof(deliver), "%s.kv.%llu", kv->bus->inbox, (unsigned long long)++attempts);
 	kv->delivered = 0;

@@ -59,8 +59,7 @@ static void on_http(void *ctx, int fd, uint32_t events) {
 enum gs_status gs_sd_http(struct gs_discovery *discovery, struct gs_error *err) {
 	if (discovery->http != NULL)
 		return GS_OK;
-	enum gs_status status =
-	    gs_http_new(discovery->user_agent, GS_LIMIT_SD_DOCUMENT, &discovery->http, err);
+	enum gs_status status = gs_http_new(discovery->user_agent, GS_LIMIT_SD_DOCUMENT, &discovery->http, err);
 	if (status != GS_OK)
 		return status;
 	discovery->http_poll = (struct gs_sd_poll){.fn = on_http, .ctx = discovery, .fd = gs_http_fd(discovery->http)};
@@ -119,8 +118,9 @@ void gs_sd_failed(struct gs_sd_source *source, const char *fmt, ...) {
 	if (strcmp(source->said.text, reason.text) == 0)
 		return;
 	source->said = reason;
-	gs_log(GS_LOG_WARN, "discovery fails; what it found before stays job=\"%s\" kind=%s source=\"%s\" reason=\"%s\"",
-	    source->job, source->ops->name, source->shown, source->said.text);
+	gs_log(GS_LOG_WARN,
+	    "discovery fails; what it found before stays job=\"%s\" kind=%s source=\"%s\" reason=\"%s\"", source->job,
+	    source->ops->name, source->shown, source->said.text);
 }
 
 void gs_sd_good(struct gs_sd_source *source) {
@@ -133,8 +133,8 @@ void gs_sd_good(struct gs_sd_source *source) {
 	    source->ops->name, source->shown, source->ntargets);
 }
 
-static void report(struct gs_sd_source *source, struct gs_sd_doc *const *docs, size_t ndocs,
-    struct gs_discovered *all, size_t n) {
+static void report(
+    struct gs_sd_source *source, struct gs_sd_doc *const *docs, size_t ndocs, struct gs_discovered *all, size_t n) {
 	const struct gs_discovery_options *o = &source->discovery->options;
 	size_t at = 0;
 	for (size_t i = 0; i < ndocs; i++) {
@@ -247,10 +247,9 @@ static void *run(void *ctx) {
 
 static bool open_descriptors(struct gs_discovery *discovery) {
 	discovery->epoll = epoll_create1(EPOLL_CLOEXEC);
-	discovery->wake = (struct gs_sd_poll){
-	    .fn = on_wake, .ctx = discovery, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	return discovery->epoll >= 0 && discovery->wake.fd >= 0 &&
-	       gs_sd_poll_set(discovery, &discovery->wake, EPOLLIN);
+	discovery->wake =
+	    (struct gs_sd_poll){.fn = on_wake, .ctx = discovery, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	return discovery->epoll >= 0 && discovery->wake.fd >= 0 && gs_sd_poll_set(discovery, &discovery->wake, EPOLLIN);
 }
 
 enum gs_status gs_discovery_new(

@@ -67,8 +67,7 @@ static enum gs_status put_srv(struct gs_sd_group *group, const struct ares_srv_r
 	/* As the record has it: with the dot of the root. */
 	snprintf(target, sizeof(target), "%s.", srv->host);
 	snprintf(port, sizeof(port), "%u", (unsigned)srv->port);
-	enum gs_status status =
-	    gs_sd_group_put(group, GS_STR("__meta_dns_srv_record_target"), gs_str_of(target), err);
+	enum gs_status status = gs_sd_group_put(group, GS_STR("__meta_dns_srv_record_target"), gs_str_of(target), err);
 	if (status == GS_OK)
 		status = gs_sd_group_put(group, GS_STR("__meta_dns_srv_record_port"), gs_str_of(port), err);
 	return status == GS_OK ? add_target(group, srv->host, srv->port, err) : status;
@@ -78,8 +77,7 @@ static enum gs_status broken(struct gs_error *err) {
 	return gs_error_set(err, GS_EINVAL, 0, 0, "the answer is damaged");
 }
 
-static enum gs_status read_srv(
-    struct gs_sd_group *group, const unsigned char *answer, int n, struct gs_error *err) {
+static enum gs_status read_srv(struct gs_sd_group *group, const unsigned char *answer, int n, struct gs_error *err) {
 	struct ares_srv_reply *all = NULL;
 	enum gs_status status = GS_OK;
 	int code = ares_parse_srv_reply(answer, n, &all);
@@ -272,8 +270,7 @@ static int open_channel(struct gs_sd_source *source) {
 	const char *servers = source->discovery->dns_servers;
 	struct ares_options options = {
 	    .flags = ARES_FLAG_EDNS, .ednspsz = EDNS_SIZE, .sock_state_cb = on_socket, .sock_state_cb_data = source};
-	int code =
-	    ares_init_options(&s->channel, &options, ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB);
+	int code = ares_init_options(&s->channel, &options, ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB);
 	s->open = code == ARES_SUCCESS;
 	if (s->open && servers[0] != '\0')
 		code = ares_set_servers_ports_csv(s->channel, servers);

@@ -59,8 +59,8 @@ static size_t place_of(const struct gs_label *labels, size_t n, struct gs_str na
 static enum gs_status check_label(struct gs_str name, struct gs_str value, struct gs_error *err) {
 	struct gs_str shown = gs_str_make(name.p, name.n < 80 ? name.n : 80);
 	if (name.n > GS_LIMIT_NAME)
-		return gs_error_set(
-		    err, GS_ELIMIT, 0, 0, "the label name \"%.*s...\" has more than %d bytes", GS_FMT(shown), GS_LIMIT_NAME);
+		return gs_error_set(err, GS_ELIMIT, 0, 0, "the label name \"%.*s...\" has more than %d bytes",
+		    GS_FMT(shown), GS_LIMIT_NAME);
 	if (!gs_expo_is_label_name(name))
 		return gs_error_set(err, GS_EINVAL, 0, 0, "\"%.*s\" is no label name", GS_FMT(shown));
 	if (value.n > GS_LIMIT_LABEL_VALUE)

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "etcd_answer.h"
 #include "gravel/base/clock.h"
 #include "gravel/base/mem.h"
@@ -20,7 +16,7 @@
 /* Fixed: of one answer, so that the next endpoint has its turn. */
 #define TIMEOUT_MAX_MS 10000
 #define TOKEN_MAX 8192
-#define PASSWORD_MAX 4096
+#define PASSWORD_MAX 16384
 
 struct state {
 	struct gs_config_http http; /* without basic_auth: that is for the login */
@@ -157,25 +153,6 @@ static void on_page(void *ctx, const struct gs_http_answer *answer) {
 
 /* Logging in. */
 
-static enum gs_status read_password(const struct gs_config_secret *secret, struct gs_buf *out, struct gs_error *err) {
-	if (secret->file == NULL) {
-		gs_buf_str(out, gs_str_of(secret->value));
-		return GS_OK;
-	}
-	char why[128];
-	int fd = open(secret->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char *p = gs_buf_reserve(out, PASSWORD_MAX);
-	ssize_t n = fd >= 0 && p != NULL ? read(fd, p, PASSWORD_MAX) : -1;
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return gs_error_set(err, GS_EIO, 0, 0, "cannot read %s: %s", secret->file,
-		    p == NULL ? "out of memory" : strerror_r(error, why, sizeof(why)));
-	out->n += (size_t)n;
-	return GS_OK;
-}
-
 static void on_token(void *ctx, const struct gs_http_answer *answer) {
 	struct gs_sd_source *source = ctx;
 	struct state *s = source->state;
@@ -197,10 +174,10 @@ static void log_in(struct gs_sd_source *source) {
 	struct gs_buf password, body;
 	struct gs_error err;
 	gs_buf_init(&password, PASSWORD_MAX);
-	gs_buf_init(&body, (size_t)16 * PASSWORD_MAX);
-	enum gs_status status = read_password(&http->password, &password, &err);
+	gs_buf_init(&body, (size_t)8 * PASSWORD_MAX);
+	enum gs_status status = gs_http_secret(&http->password, "password", &password, &err);
 	if (status == GS_OK) {
-		gs_sd_etcd_login(gs_str_of(http->username), gs_str_trim(gs_buf_slice(&password)), &body);
+		gs_sd_etcd_login(gs_str_of(http->username), gs_buf_slice(&password), &body);
 		post(source, "/v3/auth/authenticate", &body, on_token);
 	} else {
 		gs_sd_failed(source, "%s", err.text);

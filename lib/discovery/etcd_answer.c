@@ -197,7 +197,8 @@ enum gs_status gs_sd_etcd_token(struct gs_str text, struct gs_buf *out, struct g
 	} else {
 		for (size_t i = 0; i < token.n && status == GS_OK; i++) {
 			if (token.p[i] <= ' ' || token.p[i] >= 0x7f)
-				status = gs_error_set(err, GS_EINVAL, 0, 0, "the token has bytes that no header can have");
+				status =
+				    gs_error_set(err, GS_EINVAL, 0, 0, "the token has bytes that no header can have");
 		}
 		gs_buf_str(out, token);
 		if (status == GS_OK && out->status != GS_OK)

@@ -32,7 +32,8 @@
 #define RACY_NS INT64_C(1000000000)
 
 #define EVENTS                                                                                                         \
-	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB)
+	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |        \
+	    IN_ATTRIB)
 
 /* What tells one content of a path from another. */
 struct identity {
@@ -369,7 +370,8 @@ void gs_sd_file_watch(struct gs_discovery *discovery) {
 	discovery->inotify =
 	    (struct gs_sd_poll){.fn = on_inotify, .ctx = discovery, .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
 	if (discovery->inotify.fd < 0)
-		gs_log(GS_LOG_WARN, "files of discovery are not watched, only read every refresh_interval reason=\"%s\"",
+		gs_log(GS_LOG_WARN,
+		    "files of discovery are not watched, only read every refresh_interval reason=\"%s\"",
 		    strerror_r(errno, why, sizeof(why)));
 	else
 		(void)gs_sd_poll_set(discovery, &discovery->inotify, EPOLLIN);
@@ -423,5 +425,4 @@ static void close_files(struct gs_sd_source *source) {
 	gs_free(s);
 }
 
-const struct gs_sd_ops gs_sd_file_ops = {
-    .name = "file", .open = open_files, .refresh = refresh, .close = close_files};
+const struct gs_sd_ops gs_sd_file_ops = {.name = "file", .open = open_files, .refresh = refresh, .close = close_files};

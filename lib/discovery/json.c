@@ -8,12 +8,19 @@
 
 /* What the document that this thread reads may still allocate; freeing gives nothing back. "[[],[],..." takes fifty times its size. */
 static _Thread_local size_t budget;
+/* Why take failed: jansson itself does not always say that it was memory. */
+static _Thread_local enum gs_status starved;
 
 static void *take(size_t n) {
-	if (n > budget)
+	if (n > budget) {
+		starved = GS_ELIMIT;
 		return NULL;
+	}
 	budget -= n;
-	return gs_alloc(n);
+	void *p = gs_alloc(n);
+	if (p == NULL)
+		starved = GS_ENOMEM;
+	return p;
 }
 
 static void install(void) {
@@ -25,15 +32,15 @@ json_t *gs_sd_json_load(struct gs_str text, enum gs_status *ret_status, struct g
 	json_error_t error = {.line = 0};
 	pthread_once(&once, install);
 	budget = GS_LIMIT_SD_MEMORY;
+	starved = GS_OK;
 	json_t *root = json_loadb(text.n != 0 ? text.p : "", text.n, JSON_DECODE_ANY, &error);
-	size_t left = budget;
 	budget = SIZE_MAX; /* what is asked of the values later on is bounded by them */
 	*ret_status = GS_OK;
 	if (root != NULL)
 		return root;
-	if (json_error_code(&error) == json_error_out_of_memory && left < GS_LIMIT_SD_DOCUMENT)
+	if (starved == GS_ELIMIT)
 		*ret_status = gs_error_set(err, GS_ELIMIT, 0, 0, "reading it takes too much memory");
-	else if (json_error_code(&error) == json_error_out_of_memory)
+	else if (starved == GS_ENOMEM)
 		*ret_status = gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	else
 		*ret_status = gs_error_set(err, GS_EINVAL, error.line > 0 ? (uint32_t)error.line : 1,

@@ -110,8 +110,7 @@ static void parse(struct key *key, struct gs_str value) {
 		gs_sd_doc_free(key->doc);
 		key->doc = doc;
 	} else {
-		gs_sd_because(&key->error, "key %s: line %lu: %s", key->name, (unsigned long)err.line,
-		    err.text);
+		gs_sd_because(&key->error, "key %s: line %lu: %s", key->name, (unsigned long)err.line, err.text);
 	}
 }
 

@@ -109,7 +109,8 @@ static enum gs_status read_json_targets(struct reader *r, const json_t *targets,
 static enum gs_status read_json_group(struct reader *r, struct gs_sd_doc *doc, json_t *group, struct gs_error *err) {
 	enum gs_status status = GS_OK;
 	if (!json_is_object(group))
-		return gs_error_set(err, GS_EINVAL, 0, 0, "this is no group (an object with \"targets\" and \"labels\")");
+		return gs_error_set(
+		    err, GS_EINVAL, 0, 0, "this is no group (an object with \"targets\" and \"labels\")");
 	gs_sd_group_begin(&r->group, doc);
 	for (void *i = json_object_iter(group); i != NULL && status == GS_OK; i = json_object_iter_next(group, i)) {
 		struct gs_str key = gs_str_of(json_object_iter_key(i));
@@ -169,8 +170,7 @@ static enum gs_status put_place(enum gs_status status, const struct gs_node *nod
 }
 
 static enum gs_status refuse(const struct gs_node *node, const char *what, struct gs_error *err) {
-	return gs_error_set(
-	    err, GS_EINVAL, node->line, node->column, "%s; it is %s", what, gs_node_kind_name(node));
+	return gs_error_set(err, GS_EINVAL, node->line, node->column, "%s; it is %s", what, gs_node_kind_name(node));
 }
 
 static enum gs_status read_yaml_labels(struct reader *r, const struct gs_node *labels, struct gs_error *err) {

@@ -355,6 +355,25 @@ def test_http(stand):
     s.wait()
 
 
+def test_http_credentials(stand):
+    service = Service()
+    url = "http://127.0.0.1:%d/" % service.port
+    secret = stand.write("password", "of-the-file\n")
+    basic = discover(stand, "--kind", "http", "--name", url, "--user", "me", "--password-file", secret, "--refresh", 200)
+    basic.wait()
+    assert service.requests[0][1]["Authorization"] == "Basic " + b64("me:of-the-file")
+    secret.write_text("another")
+    eventually(lambda: service.requests[-1][1]["Authorization"] == "Basic " + b64("me:another"))
+    secret.unlink()
+    basic.wait_log("discovery fails")
+    assert str(secret) in basic.log
+    basic.stop()
+    del service.requests[:]
+    bearer = discover(stand, "--kind", "http", "--name", url, "--bearer", "topsecret")
+    bearer.wait()
+    assert service.requests[0][1]["Authorization"] == "Bearer topsecret" and "topsecret" not in bearer.log
+
+
 def test_http_that_hangs_and_a_large_list(stand):
     service = Service()
     service.set(json.dumps([{"targets": ["host-%d:9100" % i], "labels": {"n": str(i)}} for i in range(100000)]))

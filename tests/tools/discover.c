@@ -91,7 +91,9 @@ static void option_of_source(struct gs_config_sd *sd, const char *option, const 
 	} else if (strcmp(option, "--prefix") == 0) {
 		sd->prefix = value;
 	} else if (strcmp(option, "--type") == 0) {
-		sd->dns_type = strcmp(value, "A") == 0 ? GS_DNS_A : strcmp(value, "AAAA") == 0 ? GS_DNS_AAAA : GS_DNS_SRV;
+		sd->dns_type = strcmp(value, "A") == 0      ? GS_DNS_A
+			       : strcmp(value, "AAAA") == 0 ? GS_DNS_AAAA
+							    : GS_DNS_SRV;
 	} else if (strcmp(option, "--port") == 0) {
 		sd->dns_port = number(value);
 	} else if (strcmp(option, "--user") == 0) {
@@ -134,7 +136,11 @@ static struct gs_bus *open_bus(void) {
 	struct gs_bus_options options = {.urls = &nats,
 	    .nurls = 1,
 	    .name = "gravel-discover",
-	    .stream = {.name = "DISCOVER", .subjects = "discover.>", .replicas = 1, .max_msgs_per_subject = 1, .memory = true}};
+	    .stream = {.name = "DISCOVER",
+		.subjects = "discover.>",
+		.replicas = 1,
+		.max_msgs_per_subject = 1,
+		.memory = true}};
 	struct gs_bus *bus = NULL;
 	struct gs_error err;
 	if (nats != NULL && gs_bus_open(&options, &bus, &err) != GS_OK)

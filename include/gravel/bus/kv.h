@@ -32,8 +32,10 @@ typedef void gs_kv_fn(void *ctx, const struct gs_kv_event *event);
 
 struct gs_kv_options {
 	const char *bucket; /* [A-Za-z0-9_-]+ */
-	const char *prefix; /* of the keys; NULL or empty: all. What ends in a '.' or begins with whole tokens the server filters */
-	int64_t relist_ms; /* a fresh listing is made so often: keys that a limit of the bucket removed have no event. 0: never */
+	const char *
+	    prefix; /* of the keys; NULL or empty: all. What ends in a '.' or begins with whole tokens the server filters */
+	int64_t
+	    relist_ms; /* a fresh listing is made so often: keys that a limit of the bucket removed have no event. 0: never */
 	gs_kv_fn *fn;
 	void *ctx;
 };

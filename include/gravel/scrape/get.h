@@ -2,6 +2,7 @@
 #ifndef GRAVEL_SCRAPE_GET_H
 #define GRAVEL_SCRAPE_GET_H
 
+#include "gravel/base/buf.h"
 #include "gravel/scrape/scrape.h"
 
 /*
@@ -15,7 +16,8 @@ struct gs_http_request {
 	const struct gs_config_http *http; /* NULL: the defaults. Must live until the end */
 	const char *const *headers; /* "Name: value"; copied */
 	size_t nheaders;
-	struct gs_str post; /* p is not NULL: a POST of this (copied), without a Content-Type unless headers have one; else a GET */
+	struct gs_str
+	    post; /* p is not NULL: a POST of this (copied), without a Content-Type unless headers have one; else a GET */
 	int64_t timeout_ms; /* of everything; 1 ms .. 366 days */
 };
 
@@ -38,8 +40,8 @@ GS_MUST_USE enum gs_status gs_http_new(
 void gs_http_free(struct gs_http *http);
 
 /** gs_http_start(http, request, fn, ctx, err): Begin. GS_ENOMEM, GS_EIO, GS_EINVAL: a setting that cannot be used (a secret's file that cannot be read); ${fn} is then not called. */
-GS_MUST_USE enum gs_status gs_http_start(struct gs_http *http, const struct gs_http_request *request, gs_http_fn *fn,
-    void *ctx, struct gs_error *err);
+GS_MUST_USE enum gs_status gs_http_start(
+    struct gs_http *http, const struct gs_http_request *request, gs_http_fn *fn, void *ctx, struct gs_error *err);
 
 /** gs_http_fd(http): A descriptor for epoll or poll (readable: there is work). */
 int gs_http_fd(const struct gs_http *http);
@@ -49,5 +51,9 @@ int64_t gs_http_deadline_ns(const struct gs_http *http);
 
 /** gs_http_work(http): Do what can be done without waiting. */
 void gs_http_work(struct gs_http *http);
+
+/** gs_http_secret(given, what, out, err): Append the secret as it is now to ${out}; ${what} is its key, for errors. GS_EIO for a file that cannot be read, GS_EINVAL, GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_http_secret(
+    const struct gs_config_secret *given, const char *what, struct gs_buf *out, struct gs_error *err);
 
 #endif
