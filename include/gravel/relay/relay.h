@@ -76,6 +76,9 @@ bool gs_relay_body(void *relay, const struct gs_scrape_target *target, struct gs
 /** gs_relay_result(relay, result): A gs_scrape_fn: take the result of a scrape. One thread at a time. */
 void gs_relay_result(void *relay, const struct gs_scrape_result *result);
 
+/** gs_relay_bus(relay): Its bus, for a second stream. Lives as long as the relay. */
+struct gs_bus *gs_relay_bus(struct gs_relay *relay);
+
 /** gs_relay_connected(relay): Whether NATS is there now. Any thread. */
 bool gs_relay_connected(const struct gs_relay *relay);
 
