@@ -39,8 +39,33 @@ static void serve_index(void *ctx, struct gs_web_request *request) {
 	    "GET  /targets                     what is scraped, and how that went\n"
 	    "GET  /api/v1/targets              the same as Prometheus says it\n"
 	    "GET  /metrics                     this program's own metrics\n"
+	    "POST /metrics[/LABEL/VALUE...]    push, through NATS to the receivers\n"
+	    "     /pushgateway                 base URL for clients of a Pushgateway\n"
+	    "POST /ingest                      push: replace, and expire\n"
 	    "POST /-/reload                    read the configuration again, as on SIGHUP\n"
 	    "GET  /-/healthy, /-/ready\n");
+}
+
+/* Pushes */
+
+#define PUSH_METHODS (GS_WEB_POST | GS_WEB_PUT | GS_WEB_DELETE)
+
+static void serve_push(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	if (gs_web_method(request) == GS_WEB_GET)
+		serve_metrics(ctx, request);
+	else
+		poller_push_serve(poller->forward, request);
+}
+
+static void serve_ingest(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	poller_push_serve_ingest(poller->forward, request);
+}
+
+static void serve_gateway(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	poller_push_serve_gateway(poller->forward, request);
 }
 
 /* Targets */
@@ -109,7 +134,10 @@ static void serve_targets_html(void *ctx, struct gs_web_request *request) {
 }
 
 const struct gs_web_route poller_routes[] = {
-    {.path = "/metrics", .methods = GS_WEB_GET, .handler = serve_metrics},
+    {.path = "/metrics", .methods = GS_WEB_GET | PUSH_METHODS, .handler = serve_push},
+    {.path = "/metrics", .prefix = true, .methods = PUSH_METHODS, .handler = serve_push},
+    {.path = "/ingest", .methods = GS_WEB_POST, .handler = serve_ingest},
+    {.path = "/pushgateway/metrics/", .prefix = true, .methods = PUSH_METHODS, .handler = serve_gateway},
     {.path = "/targets", .methods = GS_WEB_GET, .handler = serve_targets_html},
     {.path = "/api/v1/targets", .methods = GS_WEB_GET, .handler = serve_targets_json},
     {.path = "/-/healthy", .methods = GS_WEB_GET, .handler = serve_healthy},

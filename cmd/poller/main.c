@@ -37,8 +37,9 @@ static enum gs_status start_web(struct poller *poller, const struct gs_config *c
 	    .setting = "monitor_port",
 	    .routes = poller_routes,
 	    .ctx = poller,
-	    .body_limit = 1024,
-	    .threads = 1,
+	    .body_limit = (size_t)config->receiver.limits.push_body,
+	    .body_limit_key = "receiver.limits.push_body",
+	    .threads = 2,
 	};
 	/* The ancestor's self-job: our own metrics go the way of all others. */
 	snprintf(poller->self_url, sizeof(poller->self_url), "http://%s:%d/metrics", config->monitor_address,
@@ -64,6 +65,8 @@ static enum gs_status start(struct poller *poller, struct gs_config *config, str
 	struct gs_manager *manager = NULL;
 	enum gs_status status = open_relay(poller, config, err);
 	if (status == GS_OK)
+		status = poller_push_open(config, gs_relay_bus(poller->relay), &poller->forward, err);
+	if (status == GS_OK)
 		status = start_web(poller, config, err);
 	if (status != GS_OK)
 		return status;
@@ -84,9 +87,10 @@ static void stop(struct poller *poller) {
 	poller_reload_close(poller);
 	if (manager != NULL)
 		gs_manager_stop(manager, GRACE_MS);
-	gs_web_stop(poller->web); /* its pages need the manager */
+	gs_web_stop(poller->web); /* its pages need the manager, pushes under way the bus */
 	gs_manager_free(manager);
 	gs_relay_close(poller->relay, FLUSH_MS);
+	gs_forward_free(poller->forward);
 }
 
 static int run(struct gs_config *config) {

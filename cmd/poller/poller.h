@@ -7,8 +7,9 @@
 #include "../common/program.h"
 #include "gravel/manager/manager.h"
 #include "gravel/web/web.h"
+#include "push.h"
 
-#define POLLER_FIXED_KEYS 16
+#define POLLER_FIXED_KEYS 17
 
 struct waiter;
 
@@ -16,6 +17,7 @@ struct poller {
 	struct gs_relay *relay;
 	_Atomic(struct gs_manager *) manager; /* NULL: not yet */
 	struct gs_web *web;
+	struct gs_forward *forward; /* of pushes */
 	char self_url[128];
 	bool has_self;
 	_Atomic(struct waiter *) waiting; /* for a reload that HTTP asked for */

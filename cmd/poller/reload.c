@@ -54,6 +54,7 @@ static const char *const fixed_keys[POLLER_FIXED_KEYS] = {
     "poller_stream.buffer",
     "poller_stream.push_stream",
     "poller_stream.push_retention",
+    "receiver.limits",
 };
 
 static void fixed_values(const struct gs_config *config, uint64_t *ret) {
@@ -75,6 +76,7 @@ static void fixed_values(const struct gs_config *config, uint64_t *ret) {
 	    number_hash(stream->buffer),
 	    text_hash(stream->push_stream),
 	    number_hash(stream->push_retention),
+	    gs_hash(gs_str_make((const char *)&config->receiver.limits, sizeof(config->receiver.limits))),
 	};
 	memcpy(ret, values, sizeof(values));
 }

@@ -215,11 +215,16 @@ static size_t expire_pushed(struct gs_store *store, const struct owner *owner, i
 	return expired;
 }
 
+size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms) {
+	size_t expired = 0;
+	for (size_t i = 0; i < store->nleases; i++)
+		expired += expire_pushed(store, gs_owner_at(store, store->leases[i]), now_ms);
+	return expired;
+}
+
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	*ret_stale = expire_groups(store, now_ms);
-	*ret_expired = 0;
-	for (size_t i = 0; i < store->nleases; i++)
-		*ret_expired += expire_pushed(store, gs_owner_at(store, store->leases[i]), now_ms);
+	*ret_expired = gs_store_expire_pushed(store, now_ms);
 }
 
 bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret) {

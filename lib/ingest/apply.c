@@ -25,11 +25,14 @@ static void count_result(const struct gs_store_result *result, const char *sourc
 /* Append, then apply: the order that makes a push durable once the log is (DESIGN 6). */
 static enum gs_status apply_logged_locked(struct gs_ingest *ingest, struct entry *entry) {
 	uint64_t position;
-	struct gs_journal_entry logged = {.time_ms = gs_clock_wall_ms(), .body = entry->body};
+	struct gs_journal_entry logged = {
+	    .time_ms = entry->edge ? entry->time_ms : gs_clock_wall_ms(), .body = entry->body};
 	gs_lock_assert_held(&ingest->store_lock); /* so the positions come in the order of the changes */
 	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
 	if (status != GS_OK)
 		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
+	if (entry->edge) /* read again after a restart, what had left by then must have left too */
+		gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, logged.time_ms));
 	if (entry->kind == ENTRY_PUSH)
 		return gs_store_push(ingest->store, entry->batch, logged.time_ms, &entry->result, &entry->err);
 	if (entry->kind == ENTRY_GATEWAY)
@@ -53,8 +56,10 @@ static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
 		gs_log(
 		    GS_LOG_VERBOSE, "refused a push: %u:%u: %s", entry->err.line, entry->err.column, entry->err.text);
 	gs_lock_take(&ingest->queue_lock);
-	ingest->pushes--;
+	ingest->pushes -= !entry->edge;
 	ingest->samples -= entry->held;
+	if (ingest->edge_waits)
+		gs_cond_broadcast(&ingest->space);
 	gs_lock_release(&ingest->queue_lock);
 	entry->done(entry->ctx, entry->status, &entry->err);
 	gs_entry_put(ingest, entry);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "header.h"
+
 #include "escape.h"
 #include "gravel/base/num.h"
 #include "gravel/wire/wire.h"
@@ -76,14 +78,37 @@ static void add_cause(struct gs_buf *out, struct gs_str cause) {
 		gs_buf_char(out, is_cause_byte(cause.p[i]) ? cause.p[i] : '_');
 }
 
-static void add_format(struct gs_buf *out, const struct gs_wire_header *header) {
+void gs_wire_add_format(struct gs_buf *out, enum gs_expo_format format, bool utf8_names) {
 	for (size_t i = 0; i < FORMATS; i++) {
-		bool utf8_names = header->format == GS_FORMAT_OPENMETRICS && header->utf8_names;
-		if (formats[i].format != header->format || formats[i].utf8_names != utf8_names)
+		bool utf8 = format == GS_FORMAT_OPENMETRICS && utf8_names;
+		if (formats[i].format != format || formats[i].utf8_names != utf8)
 			continue;
 		gs_buf_cstr(out, " f=");
 		gs_buf_str(out, formats[i].word);
 	}
+}
+
+enum gs_status gs_wire_read_format(struct gs_str value, enum gs_expo_format *ret_format, bool *ret_utf8_names) {
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!gs_str_eq(formats[i].word, value))
+			continue;
+		*ret_format = formats[i].format;
+		*ret_utf8_names = formats[i].utf8_names;
+		return GS_OK;
+	}
+	return value.n != 0 ? GS_EUNSUPPORTED : GS_EINVAL;
+}
+
+void gs_wire_add_text(struct gs_buf *out, struct gs_str text) {
+	gs_wire_escape_add(out, &label_rule, text);
+}
+
+enum gs_status gs_wire_read_text(struct gs_buf *scratch, struct gs_str value, struct gs_str *ret) {
+	size_t at = scratch->n;
+	enum gs_status status = gs_wire_escape_undo(scratch, &label_rule, value);
+	if (status == GS_OK)
+		*ret = gs_str_make(scratch->p + at, scratch->n - at);
+	return status;
 }
 
 void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header) {
@@ -111,12 +136,12 @@ void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *heade
 		add_count(out, HONOR, 1);
 	if (header->results)
 		add_count(out, RESULTS, 1);
-	add_format(out, header);
+	gs_wire_add_format(out, header->format, header->utf8_names);
 	if (!header->up)
 		add_cause(out, header->cause);
 	if (header->labels.n != 0) {
 		gs_buf_cstr(out, " l=");
-		gs_wire_escape_add(out, &label_rule, header->labels);
+		gs_wire_add_text(out, header->labels);
 	}
 }
 
@@ -189,29 +214,23 @@ static enum gs_status read_cause(struct parse *p, struct gs_str key, struct gs_s
 }
 
 static enum gs_status read_labels(struct parse *p, struct gs_str key, struct gs_str value) {
-	size_t at = p->scratch->n;
 	if (p->has_labels)
 		return duplicate(p, key);
-	enum gs_status status = gs_wire_escape_undo(p->scratch, &label_rule, value);
+	enum gs_status status = gs_wire_read_text(p->scratch, value, &p->labels);
 	if (status != GS_OK)
 		return gs_error_set(p->err, status, 1, column_of(p, key), "key l is not escaped as it must be");
 	p->has_labels = true;
-	p->labels = gs_str_make(p->scratch->p + at, p->scratch->n - at);
 	return GS_OK;
 }
 
 static enum gs_status read_format(struct parse *p, struct gs_str key, struct gs_str value) {
 	if (p->has_format)
 		return duplicate(p, key);
-	for (size_t i = 0; i < FORMATS; i++) {
-		if (!gs_str_eq(formats[i].word, value))
-			continue;
-		p->has_format = true;
-		p->format = formats[i].format;
-		p->utf8_names = formats[i].utf8_names;
+	p->has_format = true;
+	enum gs_status status = gs_wire_read_format(value, &p->format, &p->utf8_names);
+	if (status == GS_OK)
 		return GS_OK;
-	}
-	return gs_error_set(p->err, value.n != 0 ? GS_EUNSUPPORTED : GS_EINVAL, 1, column_of(p, key), "format %.*s",
+	return gs_error_set(p->err, status, 1, column_of(p, key), "format %.*s",
 	    value.n < CAUSE_MAX ? (int)value.n : CAUSE_MAX, value.p);
 }
 
@@ -311,9 +330,7 @@ static void fill(const struct parse *p, struct gs_wire_header *ret) {
 	};
 }
 
-enum gs_status gs_wire_header_parse(
-    struct gs_str line, struct gs_buf *scratch, struct gs_wire_header *ret_header, struct gs_error *err) {
-	struct parse p = {.line = line, .rest = line, .scratch = scratch, .err = err};
+enum gs_status gs_wire_check_line(struct gs_str line, struct gs_buf *scratch, struct gs_error *err) {
 	gs_buf_clear(scratch);
 	if (line.n > GS_LIMIT_HEADER)
 		return gs_error_set(err, GS_ELIMIT, 1, 0, "longer than %d bytes", GS_LIMIT_HEADER);
@@ -325,7 +342,15 @@ enum gs_status gs_wire_header_parse(
 		return gs_error_set(err, GS_EINVAL, 1, 0, "empty line");
 	if (gs_buf_reserve(scratch, line.n) == NULL)
 		return gs_error_set(err, scratch->status, 1, 0, "no memory for the line");
-	enum gs_status status = read_front(&p);
+	return GS_OK;
+}
+
+enum gs_status gs_wire_header_parse(
+    struct gs_str line, struct gs_buf *scratch, struct gs_wire_header *ret_header, struct gs_error *err) {
+	struct parse p = {.line = line, .rest = line, .scratch = scratch, .err = err};
+	enum gs_status status = gs_wire_check_line(line, scratch, err);
+	if (status == GS_OK)
+		status = read_front(&p);
 	while (status == GS_OK && p.rest.n != 0)
 		status = read_pair(&p);
 	if (status == GS_OK)

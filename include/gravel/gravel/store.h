@@ -117,6 +117,9 @@ GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_
  * it about once a second. */
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
 
+/** gs_store_expire_pushed(store, now_ms): Of that only the last: remove pushed series that had expired at ${now_ms}, and return how many. */
+size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms);
+
 /* A group as it is now, for freshness metrics and status pages. Slices live until the next change of the store. */
 struct gs_group_view {
 	struct gs_group_key key;
