@@ -139,6 +139,7 @@ static size_t leave_job(struct gs_manager *manager, const struct job *job) {
 
 static size_t start_job(struct gs_manager *manager, struct job *job) {
 	size_t n = 0;
+	job->nunstarted = 0;
 	if (job->results != NULL && !job->results->started)
 		gs_managed_start(manager, job->results);
 	for (size_t i = 0; i < job->view->n; i++) {
@@ -147,6 +148,7 @@ static size_t start_job(struct gs_manager *manager, struct job *job) {
 			continue;
 		gs_managed_start(manager, target);
 		n += target->started;
+		job->nunstarted += !target->started;
 	}
 	return n;
 }
@@ -184,7 +186,7 @@ static struct gs_manager_changes commit(struct gs_manager *manager, struct updat
 	for (size_t i = 0; i < manager->njobs; i++) {
 		struct job *job = manager->jobs[i];
 		changes.targets += job->nscraped;
-		if (job->epoch != manager->epoch)
+		if (job->epoch != manager->epoch && job->nunstarted == 0)
 			continue;
 		limit_job(job);
 		changes.came += start_job(manager, job);

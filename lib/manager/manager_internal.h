@@ -131,6 +131,7 @@ struct job {
 	struct target *results; /* NULL: no aggregation */
 	struct view *view;
 	size_t nscraped;
+	size_t nunstarted; /* that the scraper or the relay refused: the next update tries again */
 	bool over; /* its target_limit */
 	uint64_t epoch; /* the update that made or kept it */
 };

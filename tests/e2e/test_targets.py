@@ -108,8 +108,9 @@ def test_page_escapes_whatever_a_label_holds(stand):
     hostile = "<script>alert(1)</script>\"'&<img src=x onerror=y>\n\x01\u202e--></td>"
     job = "<b>job</b>&\"'/?#%"
     target = stand.target()
-    poller = stand.poller(stand.nats(), {job: {"static_configs": [
-        {"targets": [target.instance], "labels": {"evil": hostile}}],
+    file = stand.write("sd.json", json.dumps([{"targets": [target.instance], "labels": {"evil": hostile}}]))
+    poller = stand.poller(stand.nats(), {job: {
+        "file_sd_configs": [{"files": [str(file)]}],
         "relabel_configs": [{"source_labels": ["evil"], "target_label": "copy"}]}})
     eventually(lambda: poller.targets()["activeTargets"][0]["health"] == "up")
     assert poller.targets()["activeTargets"][0]["labels"]["evil"] == hostile

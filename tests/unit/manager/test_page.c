@@ -81,7 +81,7 @@ static void test_filters_and_limit(void **state) {
 static void test_state(void **state) {
 	(void)state;
 	struct gs_relay *relay = relay_open();
-	struct gs_manager *manager = manager_of(relay, "jobs:\n  j:\n    scrape_interval: 20ms\n    scrape_timeout: "
+	struct gs_manager *manager = manager_of(relay, "jobs:\n  j:\n    scrape_interval: 100ms\n    scrape_timeout: "
 						       "20ms\n    targets: [{url: 'http://127.0.0.1:1/'}]\n");
 	const struct target *target = manager->jobs[0]->view->targets[0];
 	struct shown shown;

@@ -108,7 +108,7 @@ static void test_memory(void **state) {
 		gs_mem_fail_after(-1);
 		gs_scope_unref(scope);
 		gs_relabel_free(relabel);
-		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		assert_true(status == GS_OK || (status == GS_ENOMEM && failed)); /* compiling may do with less */
 		if (!failed)
 			break;
 	}
