@@ -618,7 +618,7 @@ static const struct gs_config_key job_keys[] = {
 	.def = "`scrape_body_limit`",
 	.help =
 	    "Size of what a target may answer, decompressed; 0: the default. Here KB, MB, GB are powers of 1024, as "
-	    "in Prometheus. At most 128MiB count."},
+	    "in Prometheus. More than `scrape_body_limit` can say counts as that."},
     LIMIT(sample_limit, "Samples of a scrape after relabelling; beyond it fails. 0, here and below: no limit."),
     LIMIT(label_limit, "Labels of a series, name and those of the target counted; beyond the scrape fails."),
     LIMIT(label_name_length_limit, "Bytes of the name of a label; beyond the scrape fails."),
