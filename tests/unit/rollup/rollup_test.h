@@ -101,7 +101,7 @@ static inline void fail_scrape(struct fixture *f, unsigned t, const char *body) 
 	assert_int_equal(scrape_as(f, GS_FORMAT_TEXT, t, body, false), GS_OK);
 }
 
-static const char *written(struct fixture *f) {
+static inline const char *written(struct fixture *f) {
 	gs_buf_clear(&f->out);
 	assert_int_equal(gs_rollup_write(f->rollup, &f->out), GS_OK);
 	gs_buf_char(&f->out, '\0');

@@ -230,11 +230,14 @@ static void test_of_a_series_that_stands_twice_the_first_counts(void **state) {
 static void test_a_histogram_begins_again_as_a_whole(void **state) {
 	(void)state;
 	struct fixture f = open_sum("h");
-	scrape(&f, 1, H "h_bucket{le=\"1\"} 3\nh_bucket{le=\"2\"} 50\nh_bucket{le=\"+Inf\"} 100\nh_sum 500\nh_count 100\n");
-	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 0\nr_bucket{le=\"+Inf\"} 0\nr_sum 0\nr_count 0\n");
+	scrape(&f, 1,
+	    H "h_bucket{le=\"1\"} 3\nh_bucket{le=\"2\"} 50\nh_bucket{le=\"+Inf\"} 100\nh_sum 500\nh_count 100\n");
+	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 0\nr_bucket{le=\"+Inf\"} "
+			   "0\nr_sum 0\nr_count 0\n");
 	/* The first bucket and the sum are larger than before, and all the same from a new process. */
 	scrape(&f, 1, H "h_bucket{le=\"1\"} 5\nh_bucket{le=\"2\"} 6\nh_bucket{le=\"+Inf\"} 7\nh_sum 600\nh_count 7\n");
-	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 5\nr_bucket{le=\"2\"} 6\nr_bucket{le=\"+Inf\"} 7\nr_sum 600\nr_count 7\n");
+	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 5\nr_bucket{le=\"2\"} 6\nr_bucket{le=\"+Inf\"} "
+			   "7\nr_sum 600\nr_count 7\n");
 	close_fixture(&f);
 }
 
@@ -268,10 +271,14 @@ static void test_buckets_that_a_process_shows_when_they_fill(void **state) {
 	struct fixture f = open_sum("h");
 	scrape(&f, 1, H "h_bucket{le=\"1\"} 10\nh_bucket{le=\"+Inf\"} 30\nh_count 30\n");
 	scrape(&f, 1, H "h_bucket{le=\"1\"} 10\nh_bucket{le=\"2\"} 12\nh_bucket{le=\"+Inf\"} 33\nh_count 33\n");
-	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 2\nr_bucket{le=\"+Inf\"} 3\nr_count 3\n");
+	assert_results(
+	    &f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 2\nr_bucket{le=\"+Inf\"} 3\nr_count 3\n");
 	/* One that is full of old observations adds no more than the histogram grew by. */
-	scrape(&f, 1, H "h_bucket{le=\"1\"} 10\nh_bucket{le=\"2\"} 12\nh_bucket{le=\"5\"} 30\nh_bucket{le=\"+Inf\"} 34\nh_count 34\n");
-	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 2\nr_bucket{le=\"5\"} 3\nr_bucket{le=\"+Inf\"} 4\nr_count 4\n");
+	scrape(&f, 1,
+	    H "h_bucket{le=\"1\"} 10\nh_bucket{le=\"2\"} 12\nh_bucket{le=\"5\"} 30\nh_bucket{le=\"+Inf\"} 34\nh_count "
+	      "34\n");
+	assert_results(&f, "# TYPE r histogram\nr_bucket{le=\"1\"} 0\nr_bucket{le=\"2\"} 2\nr_bucket{le=\"5\"} "
+			   "3\nr_bucket{le=\"+Inf\"} 4\nr_count 4\n");
 	close_fixture(&f);
 }
 

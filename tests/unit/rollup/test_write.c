@@ -3,16 +3,20 @@
 
 /* Every operation on every type, over two targets with two series each; of counters and histograms after they have grown. */
 static const char *const bodies[2][2] = {
-    {"# TYPE g gauge\ng{a=\"x\"} 1\ng{a=\"y\"} 2\n# TYPE c_total counter\nc_total{a=\"x\"} 100\nc_total{a=\"y\"} 200\nu{a=\"x\"} 7\n"
+    {"# TYPE g gauge\ng{a=\"x\"} 1\ng{a=\"y\"} 2\n# TYPE c_total counter\nc_total{a=\"x\"} 100\nc_total{a=\"y\"} "
+     "200\nu{a=\"x\"} 7\n"
      "# TYPE h histogram\nh_bucket{le=\"1\"} 10\nh_bucket{le=\"+Inf\"} 20\nh_sum 30\nh_count 20\n"
      "# TYPE s summary\ns{quantile=\"0.5\"} 3\ns_sum 40\ns_count 50\n",
-        "# TYPE g gauge\ng{a=\"x\"} 3\ng{a=\"y\"} -2.5\n# TYPE c_total counter\nc_total{a=\"x\"} 101\nc_total{a=\"y\"} 203\nu{a=\"x\"} 8\n"
+	"# TYPE g gauge\ng{a=\"x\"} 3\ng{a=\"y\"} -2.5\n# TYPE c_total counter\nc_total{a=\"x\"} 101\nc_total{a=\"y\"} "
+	"203\nu{a=\"x\"} 8\n"
 	"# TYPE h histogram\nh_bucket{le=\"1\"} 12\nh_bucket{le=\"+Inf\"} 25\nh_sum 36.5\nh_count 25\n"
 	"# TYPE s summary\ns{quantile=\"0.5\"} 4\ns_sum 42\ns_count 53\n"},
-    {"# TYPE g gauge\ng{a=\"x\"} 10\ng{a=\"y\"} 20\n# TYPE c_total counter\nc_total{a=\"x\"} 1000\nc_total{a=\"y\"} 2000\nu{a=\"x\"} 70\n"
+    {"# TYPE g gauge\ng{a=\"x\"} 10\ng{a=\"y\"} 20\n# TYPE c_total counter\nc_total{a=\"x\"} 1000\nc_total{a=\"y\"} "
+     "2000\nu{a=\"x\"} 70\n"
      "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n"
      "# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 4\ns_count 5\n",
-        "# TYPE g gauge\ng{a=\"x\"} 30\ng{a=\"y\"} 40\n# TYPE c_total counter\nc_total{a=\"x\"} 1010\nc_total{a=\"y\"} 2030\nu{a=\"x\"} 80\n"
+	"# TYPE g gauge\ng{a=\"x\"} 30\ng{a=\"y\"} 40\n# TYPE c_total counter\nc_total{a=\"x\"} 1010\nc_total{a=\"y\"} "
+	"2030\nu{a=\"x\"} 80\n"
 	"# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_sum 13\nh_count 3\n"
 	"# TYPE s summary\ns{quantile=\"0.5\"} 2\ns_sum 5\ns_count 7\n"},
 };
@@ -46,9 +50,9 @@ static const struct {
     {GS_ROLLUP_MAX, "u", false, "# TYPE r gauge\nr{a=\"x\"} 80\n"},
     {GS_ROLLUP_COUNT, "u", false, "# TYPE r gauge\nr{a=\"x\"} 2\n"},
     {GS_ROLLUP_SUM, "h", false,
-        "# TYPE r histogram\nr_bucket{le=\"1\"} 2\nr_bucket{le=\"+Inf\"} 6\nr_sum 16.5\nr_count 6\n"},
+	"# TYPE r histogram\nr_bucket{le=\"1\"} 2\nr_bucket{le=\"+Inf\"} 6\nr_sum 16.5\nr_count 6\n"},
     {GS_ROLLUP_SUM, "h", true,
-        "# TYPE r histogram\nr_bucket{le=\"1\"} 2\nr_bucket{le=\"+Inf\"} 6\nr_sum 16.5\nr_count 6\n"},
+	"# TYPE r histogram\nr_bucket{le=\"1\"} 2\nr_bucket{le=\"+Inf\"} 6\nr_sum 16.5\nr_count 6\n"},
     {GS_ROLLUP_COUNT, "h", false, "# TYPE r gauge\nr 2\n"},
     {GS_ROLLUP_MIN, "h", false, ""},
     {GS_ROLLUP_MAX, "h", true, ""},
@@ -87,8 +91,9 @@ static void test_every_operation_on_every_type(void **state) {
 }
 
 static void test_types_that_text_has_not(void **state) {
-	static const char body[] = "# TYPE v info\nv_info{version=\"1\"} 1\n# TYPE m stateset\nm{m=\"on\"} 1\nm{m=\"off\"} 0\n"
-				   "# TYPE q gaugehistogram\nq_bucket{le=\"+Inf\"} 4\nq_gcount 4\nq_gsum 9\n# EOF\n";
+	static const char body[] =
+	    "# TYPE v info\nv_info{version=\"1\"} 1\n# TYPE m stateset\nm{m=\"on\"} 1\nm{m=\"off\"} 0\n"
+	    "# TYPE q gaugehistogram\nq_bucket{le=\"+Inf\"} 4\nq_gcount 4\nq_gsum 9\n# EOF\n";
 	(void)state;
 	struct gs_rollup_rule rules[] = {
 	    {.op = GS_ROLLUP_SUM, .of = "v_info", .as = "versions", BY("version")},
@@ -99,7 +104,8 @@ static void test_types_that_text_has_not(void **state) {
 	struct fixture f = open_rules(rules, N(rules), 1000);
 	for (unsigned t = 0; t < 3; t++)
 		assert_int_equal(scrape_as(&f, GS_FORMAT_OPENMETRICS, t, body, true), GS_OK);
-	assert_results(&f, "# TYPE versions gauge\nversions{version=\"1\"} 3\n# TYPE modes gauge\nmodes{m=\"on\"} 3\nmodes{m=\"off\"} 0\n"
+	assert_results(&f, "# TYPE versions gauge\nversions{version=\"1\"} 3\n# TYPE modes gauge\nmodes{m=\"on\"} "
+			   "3\nmodes{m=\"off\"} 0\n"
 			   "# TYPE sums untyped\nsums 27\n");
 	close_fixture(&f);
 }
@@ -136,7 +142,9 @@ static void test_numbers_that_are_none(void **state) {
 		for (unsigned t = 0; t < 3; t++)
 			scrape(&f, t, "# TYPE g gauge\ng 4\n");
 		bool sums = odd[i].op == GS_ROLLUP_SUM, counts = odd[i].op == GS_ROLLUP_COUNT;
-		assert_results(&f, sums ? "# TYPE r gauge\nr 12\n" : counts ? "# TYPE r gauge\nr 3\n" : "# TYPE r gauge\nr 4\n");
+		assert_results(&f, sums     ? "# TYPE r gauge\nr 12\n"
+				   : counts ? "# TYPE r gauge\nr 3\n"
+					    : "# TYPE r gauge\nr 4\n");
 		close_fixture(&f);
 	}
 }
@@ -146,7 +154,8 @@ static void test_results_parse_again(void **state) {
 	struct gs_rollup_rule rule = {.op = GS_ROLLUP_SUM, .of = ".*", .as = "a b", .without = true, BY("job")};
 	struct fixture f = open_rule(rule);
 	scrape(&f, 1, "# TYPE g gauge\ng{a=\"q\\\"\\\\\\n\",\"x.y\"=\"\xc3\xa4\"} 1\n");
-	assert_results(&f, "# TYPE \"a b\" gauge\n{\"a b\",a=\"q\\\"\\\\\\n\",instance=\"t1\",\"x.y\"=\"\xc3\xa4\"} 1\n");
+	assert_results(
+	    &f, "# TYPE \"a b\" gauge\n{\"a b\",a=\"q\\\"\\\\\\n\",instance=\"t1\",\"x.y\"=\"\xc3\xa4\"} 1\n");
 	struct gs_expo_event event;
 	struct gs_expo_options options = {.format = GS_FORMAT_TEXT_1};
 	gs_expo_begin(f.parser, &options);
