@@ -44,11 +44,23 @@ void gs_labels_clear(struct gs_labels *labels) {
 	labels->sorted = true;
 }
 
+/* Most names differ in their length or last byte; a call of memcmp for each would cost more than all the rest. */
 static size_t find(const struct gs_labels *labels, struct gs_str name) {
 	size_t i = 0;
-	while (i < labels->n && !gs_str_eq(labels->items[i].name, name))
-		i++;
+	char last = name.n != 0 ? name.p[name.n - 1] : '\0';
+	for (; i < labels->n; i++) {
+		struct gs_str one = labels->items[i].name;
+		if (one.n == name.n && (one.n == 0 || (one.p[one.n - 1] == last && memcmp(one.p, name.p, name.n) == 0)))
+			break;
+	}
 	return i;
+}
+
+/* Whether a stands before b; their first bytes mostly tell. */
+static bool is_before(struct gs_str a, struct gs_str b) {
+	if (a.n != 0 && b.n != 0 && a.p[0] != b.p[0])
+		return (unsigned char)a.p[0] < (unsigned char)b.p[0];
+	return gs_str_cmp(a, b) < 0;
 }
 
 static void remove_at(struct gs_labels *labels, size_t i) {
@@ -65,6 +77,18 @@ static enum gs_status append(struct gs_labels *labels, struct gs_str name, struc
 		return GS_ELIMIT;
 	labels->sorted = labels->sorted && (labels->n == 0 || gs_str_cmp(labels->items[labels->n - 1].name, name) < 0);
 	labels->items[labels->n++] = (struct gs_label){.name = name, .value = value};
+	return GS_OK;
+}
+
+enum gs_status gs_labels_fill(struct gs_labels *labels, const struct gs_label *items, size_t n) {
+	gs_labels_clear(labels);
+	for (size_t i = 0; i < n; i++) {
+		enum gs_status status = check_lengths(items[i].name, items[i].value);
+		if (status == GS_OK && items[i].value.n != 0)
+			status = append(labels, items[i].name, items[i].value);
+		if (status != GS_OK)
+			return status;
+	}
 	return GS_OK;
 }
 
@@ -124,7 +148,7 @@ static size_t place_of(const struct gs_label *items, size_t i) {
 	size_t low = 0, high = i;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (gs_str_cmp(items[middle].name, items[i].name) < 0)
+		if (is_before(items[middle].name, items[i].name))
 			low = middle + 1;
 		else
 			high = middle;
@@ -135,7 +159,7 @@ static size_t place_of(const struct gs_label *items, size_t i) {
 const struct gs_label *gs_labels_sorted(struct gs_labels *labels, size_t *ret_n) {
 	struct gs_label *items = labels->items;
 	for (size_t i = 1; i < labels->n && !labels->sorted; i++) {
-		if (gs_str_cmp(items[i - 1].name, items[i].name) < 0)
+		if (is_before(items[i - 1].name, items[i].name))
 			continue;
 		struct gs_label item = items[i];
 		size_t place = place_of(items, i);

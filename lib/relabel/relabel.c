@@ -10,7 +10,7 @@
 
 struct gs_relabel {
 	struct gs_arena *arena; /* texts of the rules */
-	struct gs_rule *rules;
+	struct gs_relabel_step *rules;
 	size_t n;
 	struct gs_md5 *md5; /* NULL: no rule is hashmod */
 	struct gs_buf joined; /* values of source labels */
@@ -27,7 +27,7 @@ static enum gs_status open_rules(
 	enum gs_status status = GS_OK;
 	for (size_t i = 0; i < n && status == GS_OK; i++) {
 		relabel->n++;
-		status = gs_rule_open(&relabel->rules[i], &rules[i], (uint32_t)i + 1, relabel->arena, err);
+		status = gs_relabel_rule_open(&relabel->rules[i], &rules[i], (uint32_t)i + 1, relabel->arena, err);
 		if (status != GS_OK || rules[i].action != GS_RELABEL_HASHMOD || relabel->md5 != NULL)
 			continue;
 		status = gs_md5_new(&relabel->md5);
@@ -60,7 +60,7 @@ void gs_relabel_free(struct gs_relabel *relabel) {
 	if (relabel == NULL)
 		return;
 	for (size_t i = 0; i < relabel->n; i++)
-		gs_rule_close(&relabel->rules[i]);
+		gs_relabel_rule_close(&relabel->rules[i]);
 	gs_free(relabel->rules);
 	gs_arena_free(relabel->arena);
 	gs_md5_free(relabel->md5);
@@ -71,8 +71,8 @@ void gs_relabel_free(struct gs_relabel *relabel) {
 }
 
 /* The values of the source labels with separators between them. */
-static enum gs_status join(
-    struct gs_relabel *relabel, const struct gs_rule *rule, const struct gs_labels *labels, struct gs_str *ret) {
+static enum gs_status join(struct gs_relabel *relabel, const struct gs_relabel_step *rule,
+    const struct gs_labels *labels, struct gs_str *ret) {
 	struct gs_buf *out = &relabel->joined;
 	*ret = rule->nsource != 0 ? gs_labels_get(labels, rule->source[0]) : (struct gs_str){0};
 	if (rule->nsource <= 1)
@@ -87,8 +87,21 @@ static enum gs_status join(
 	return out->status;
 }
 
+/* Whether ${part} begins inside of ${whole}. */
+static bool is_within(struct gs_str part, struct gs_str whole) {
+	return whole.n != 0 && (uintptr_t)part.p - (uintptr_t)whole.p < whole.n;
+}
+
+/* Set a label that has a name of the rule. What is a text of the rule, or a part of a value that stands in the labels, need not be copied. */
+static enum gs_status set(const struct gs_relabel *relabel, const struct gs_relabel_step *rule,
+    struct gs_labels *labels, struct gs_str text) {
+	bool stays =
+	    !is_within(text, gs_buf_slice(&relabel->joined)) && !is_within(text, gs_buf_slice(&relabel->value));
+	return stays ? gs_labels_put(labels, rule->target, text) : gs_labels_set(labels, rule->target, text);
+}
+
 static enum gs_status replace(
-    struct gs_relabel *relabel, const struct gs_rule *rule, struct gs_labels *labels, struct gs_str value) {
+    struct gs_relabel *relabel, const struct gs_relabel_step *rule, struct gs_labels *labels, struct gs_str value) {
 	bool matches;
 	struct gs_str name = rule->target, text;
 	enum gs_status status = gs_regex_match_groups(rule->regex, value, &matches);
@@ -101,15 +114,15 @@ static enum gs_status replace(
 	if (status != GS_OK)
 		return status;
 	if (rule->target_template == NULL)
-		return gs_labels_set(labels, name, text);
+		return set(relabel, rule, labels, text);
 	/* Prometheus 2.42 then deletes the label that is called as the template: not the expanded one, as later ones do. */
-	if (text.n == 0 || !gs_rule_is_label(name))
+	if (text.n == 0 || !gs_expo_is_label_name(name))
 		return gs_labels_set(labels, rule->target, (struct gs_str){0});
 	return gs_labels_set(labels, name, text);
 }
 
 static enum gs_status set_hash(
-    struct gs_relabel *relabel, const struct gs_rule *rule, struct gs_labels *labels, struct gs_str value) {
+    struct gs_relabel *relabel, const struct gs_relabel_step *rule, struct gs_labels *labels, struct gs_str value) {
 	char text[20];
 	uint64_t hash;
 	enum gs_status status = gs_md5_tail(relabel->md5, value, &hash);
@@ -119,7 +132,7 @@ static enum gs_status set_hash(
 }
 
 static enum gs_status set_case(
-    struct gs_relabel *relabel, const struct gs_rule *rule, struct gs_labels *labels, struct gs_str value) {
+    struct gs_relabel *relabel, const struct gs_relabel_step *rule, struct gs_labels *labels, struct gs_str value) {
 	struct gs_buf *out = &relabel->value;
 	gs_buf_clear(out);
 	if (rule->action == GS_RELABEL_LOWERCASE)
@@ -130,7 +143,8 @@ static enum gs_status set_case(
 }
 
 /* Names are matched and values taken as they were before the rule; of two labels that get one name the one whose old name is greater wins. */
-static enum gs_status map_names(struct gs_relabel *relabel, const struct gs_rule *rule, struct gs_labels *labels) {
+static enum gs_status map_names(
+    struct gs_relabel *relabel, const struct gs_relabel_step *rule, struct gs_labels *labels) {
 	struct gs_label before[GS_LIMIT_LABELS];
 	size_t n;
 	const struct gs_label *sorted = gs_labels_sorted(labels, &n);
@@ -150,7 +164,7 @@ static enum gs_status map_names(struct gs_relabel *relabel, const struct gs_rule
 }
 
 /* Remove the labels whose names match, or do not. */
-static enum gs_status filter_names(const struct gs_rule *rule, struct gs_labels *labels) {
+static enum gs_status filter_names(const struct gs_relabel_step *rule, struct gs_labels *labels) {
 	size_t n;
 	const struct gs_label *items = gs_labels_sorted(labels, &n);
 	/* From the end, so that what is still to come stays in its place; it stays sorted. */
@@ -165,7 +179,7 @@ static enum gs_status filter_names(const struct gs_rule *rule, struct gs_labels 
 	return GS_OK;
 }
 
-static enum gs_status select_value(const struct gs_rule *rule, struct gs_str value, bool *ret_keep) {
+static enum gs_status select_value(const struct gs_relabel_step *rule, struct gs_str value, bool *ret_keep) {
 	bool matches;
 	enum gs_status status = gs_regex_match(rule->regex, value, &matches);
 	*ret_keep = matches == (rule->action == GS_RELABEL_KEEP);
@@ -173,7 +187,7 @@ static enum gs_status select_value(const struct gs_rule *rule, struct gs_str val
 }
 
 static enum gs_status apply(
-    struct gs_relabel *relabel, const struct gs_rule *rule, struct gs_labels *labels, bool *ret_keep) {
+    struct gs_relabel *relabel, const struct gs_relabel_step *rule, struct gs_labels *labels, bool *ret_keep) {
 	struct gs_str value;
 	enum gs_status status = join(relabel, rule, labels, &value);
 	if (status != GS_OK)

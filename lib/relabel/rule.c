@@ -37,13 +37,6 @@ static bool is_word(char c) {
 	return is_letter(c) || (c >= '0' && c <= '9');
 }
 
-bool gs_rule_is_label(struct gs_str name) {
-	bool is = name.n != 0 && is_letter(name.p[0]);
-	for (size_t i = 1; i < name.n && is; i++)
-		is = is_word(name.p[i]);
-	return is;
-}
-
 /* Bytes of $word or ${word} at i, or 0. */
 static size_t reference_at(struct gs_str text, size_t i) {
 	bool brace = i + 1 < text.n && text.p[i + 1] == '{';
@@ -79,7 +72,7 @@ static enum gs_status check_names(
 	bool is_hashmod = given->action == GS_RELABEL_HASHMOD;
 	for (size_t i = 0; i < given->nsource_labels; i++) {
 		struct gs_str label = gs_str_of(given->source_labels[i]);
-		if (!gs_rule_is_label(label))
+		if (!gs_expo_is_label_name(label))
 			return BAD("\"%.*s\" of source_labels is no label name", GS_FMT(label));
 	}
 	if (is_hashmod && given->modulus == 0)
@@ -87,7 +80,7 @@ static enum gs_status check_names(
 	if (actions[given->action].target && texts->target.n == 0)
 		return BAD("the action %s needs a target_label", name);
 	if (actions[given->action].target &&
-	    !(is_hashmod ? gs_rule_is_label(texts->target) : is_label_template(texts->target)))
+	    !(is_hashmod ? gs_expo_is_label_name(texts->target) : is_label_template(texts->target)))
 		return BAD("\"%.*s\" is no target_label for the action %s", GS_FMT(texts->target), name);
 	if (given->action == GS_RELABEL_LABELMAP && !is_label_template(texts->replacement))
 		return BAD("\"%.*s\" is no replacement for the action labelmap: it gives no label names",
@@ -110,7 +103,8 @@ static enum gs_status check_unused(
 	return GS_OK;
 }
 
-static enum gs_status compile(struct gs_rule *rule, const struct texts *texts, uint32_t number, struct gs_error *err) {
+static enum gs_status compile(
+    struct gs_relabel_step *rule, const struct texts *texts, uint32_t number, struct gs_error *err) {
 	bool is_replace = rule->action == GS_RELABEL_REPLACE;
 	/* An expression that is not used has to be one all the same. */
 	enum gs_status status = gs_regex_new_lines(texts->regex, &rule->regex, err);
@@ -119,7 +113,7 @@ static enum gs_status compile(struct gs_rule *rule, const struct texts *texts, u
 			err->line = number;
 		return status;
 	}
-	if (status == GS_OK && is_replace && !gs_rule_is_label(rule->target))
+	if (status == GS_OK && is_replace && !gs_expo_is_label_name(rule->target))
 		status = gs_template_new(rule->target, rule->regex, &rule->target_template);
 	if (status == GS_OK && (is_replace || rule->action == GS_RELABEL_LABELMAP))
 		status = gs_template_new(texts->replacement, rule->regex, &rule->replacement);
@@ -135,7 +129,8 @@ static enum gs_status copy(struct gs_arena *arena, struct gs_str text, struct gs
 	return ret->n == text.n ? GS_OK : GS_ENOMEM;
 }
 
-static enum gs_status copy_source(struct gs_rule *rule, const struct gs_relabel_rule *given, struct gs_arena *arena) {
+static enum gs_status copy_source(
+    struct gs_relabel_step *rule, const struct gs_relabel_rule *given, struct gs_arena *arena) {
 	enum gs_status status = GS_OK;
 	if (given->nsource_labels == 0)
 		return GS_OK;
@@ -148,7 +143,7 @@ static enum gs_status copy_source(struct gs_rule *rule, const struct gs_relabel_
 	return status;
 }
 
-enum gs_status gs_rule_open(struct gs_rule *rule, const struct gs_relabel_rule *given, uint32_t number,
+enum gs_status gs_relabel_rule_open(struct gs_relabel_step *rule, const struct gs_relabel_rule *given, uint32_t number,
     struct gs_arena *arena, struct gs_error *err) {
 	struct texts texts = {.separator = gs_str_of(given->separator),
 	    .regex = gs_str_of(given->regex),
@@ -171,7 +166,7 @@ enum gs_status gs_rule_open(struct gs_rule *rule, const struct gs_relabel_rule *
 	return status == GS_OK ? compile(rule, &texts, number, err) : status;
 }
 
-void gs_rule_close(struct gs_rule *rule) {
+void gs_relabel_rule_close(struct gs_relabel_step *rule) {
 	gs_template_free(rule->target_template);
 	gs_template_free(rule->replacement);
 	gs_regex_free(rule->regex);

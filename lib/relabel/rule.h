@@ -7,7 +7,7 @@
 #include "gravel/relabel/relabel.h"
 
 /* A rule that was checked. Its texts live in an arena of the list. */
-struct gs_rule {
+struct gs_relabel_step {
 	enum gs_relabel_action action;
 	struct gs_str *source;
 	size_t nsource;
@@ -19,12 +19,9 @@ struct gs_rule {
 	struct gs_template *replacement; /* of replace and labelmap */
 };
 
-/** gs_rule_open(rule, given, number, arena, err): Check and compile; ${rule} is zeroed, and in any case for gs_rule_close. As gs_relabel_new. */
-GS_MUST_USE enum gs_status gs_rule_open(struct gs_rule *rule, const struct gs_relabel_rule *given, uint32_t number,
-    struct gs_arena *arena, struct gs_error *err);
-void gs_rule_close(struct gs_rule *rule);
-
-/** gs_rule_is_label(name): Whether it is a label name as Prometheus 2 has them: letters, digits and underscores, no digit first. */
-bool gs_rule_is_label(struct gs_str name);
+/** gs_relabel_rule_open(rule, given, number, arena, err): Check and compile; ${rule} is zeroed, and in any case for gs_relabel_rule_close. As gs_relabel_new. */
+GS_MUST_USE enum gs_status gs_relabel_rule_open(struct gs_relabel_step *rule, const struct gs_relabel_rule *given,
+    uint32_t number, struct gs_arena *arena, struct gs_error *err);
+void gs_relabel_rule_close(struct gs_relabel_step *rule);
 
 #endif
