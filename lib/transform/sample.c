@@ -101,25 +101,26 @@ static bool put(struct written *written, struct gs_label label) {
 
 /* Only what differs from the target's labels; a label of the target that is gone gets an empty value. Both are sorted. */
 static bool choose_labels(const struct gs_sample_out *sample, struct gs_str bound, struct written *ret) {
-	const struct gs_label *target = sample->target, *target_end = target + sample->ntarget;
+	const struct gs_label *target = sample->target;
+	size_t t = 0;
 	bool fits = true;
 	ret->n = 0;
 	ret->bound = NULL;
 	for (size_t i = 0; i < sample->nlabels && fits; i++) {
 		const struct gs_label *label = &sample->labels[i];
 		int order = -1;
-		while (target < target_end && (order = gs_str_cmp(target->name, label->name)) < 0 && fits)
-			fits = put(ret, (struct gs_label){.name = target++->name, .value = GS_STR("")});
-		bool same = target < target_end && order == 0 && gs_str_eq(target->value, label->value);
-		if (target < target_end && order == 0)
-			target++;
+		while (t < sample->ntarget && (order = gs_str_cmp(target[t].name, label->name)) < 0 && fits)
+			fits = put(ret, (struct gs_label){.name = target[t++].name, .value = GS_STR("")});
+		bool both = t < sample->ntarget && order == 0;
+		bool same = both && gs_str_eq(target[t].value, label->value);
+		t += both;
 		if (bound.n != 0 && gs_str_eq(label->name, bound))
 			ret->bound = label;
 		else if (fits && !same)
 			fits = put(ret, *label);
 	}
-	for (; target < target_end && fits; target++)
-		fits = put(ret, (struct gs_label){.name = target->name, .value = GS_STR("")});
+	for (; t < sample->ntarget && fits; t++)
+		fits = put(ret, (struct gs_label){.name = target[t].name, .value = GS_STR("")});
 	return fits;
 }
 

@@ -45,7 +45,6 @@ static const struct gs_label *find(const struct gs_label *labels, size_t n, stru
 /* A label of the sample that the target has too. */
 struct conflict {
 	const struct gs_label *own;
-	const struct gs_label *target;
 	size_t prefixes; /* in front of its name */
 };
 
@@ -78,12 +77,17 @@ static bool is_taken(const struct gs_settle *settle, const struct gs_expo_event 
 	return false;
 }
 
-/* Shortest names first; those of one length stay in the order of the target. */
+static bool comes_before(const struct conflict *a, const struct conflict *b) {
+	struct gs_str name = a->own->name, other = b->own->name;
+	return name.n != other.n ? name.n < other.n : gs_str_cmp(name, other) < 0;
+}
+
+/* Shortest names first; those of one length in the order of the target, which is sorted. */
 static void sort_conflicts(struct conflict *conflicts, size_t n) {
 	for (size_t i = 1; i < n; i++) {
 		struct conflict conflict = conflicts[i];
 		size_t at = i;
-		for (; at > 0 && conflicts[at - 1].own->name.n > conflict.own->name.n; at--)
+		for (; at > 0 && comes_before(&conflict, &conflicts[at - 1]); at--)
 			conflicts[at] = conflicts[at - 1];
 		conflicts[at] = conflict;
 	}
@@ -102,33 +106,93 @@ static enum gs_status resolve(
 		} while (is_taken(settle, event, conflicts, i, gs_str_make(renamed.text, renamed.n)));
 	}
 	for (size_t i = 0; i < n && status == GS_OK; i++) {
-		status = gs_labels_put(settle->labels, conflicts[i].target->name, conflicts[i].target->value);
-		if (status == GS_OK && rename_label(&conflicts[i], &renamed))
+		if (rename_label(&conflicts[i], &renamed))
 			status = gs_labels_set(
 			    settle->labels, gs_str_make(renamed.text, renamed.n), conflicts[i].own->value);
 	}
 	return status;
 }
 
-enum gs_status gs_settle(struct gs_settle *settle, const struct gs_expo_event *event) {
+/* What the set is to be filled with, and what has to be renamed first. */
+struct plan {
+	struct gs_label items[GS_LIMIT_LABELS];
+	size_t n;
 	struct conflict conflicts[GS_LIMIT_LABELS];
-	size_t n = 0;
-	enum gs_status status;
-	gs_labels_clear(settle->labels);
-	status = gs_labels_put(settle->labels, GS_STR("__name__"), event->name);
-	for (size_t i = 0; i < event->nlabels && status == GS_OK; i++) {
-		if (event->labels[i].value.n != 0)
-			status = gs_labels_put(settle->labels, event->labels[i].name, event->labels[i].value);
+	size_t nconflicts;
+	bool too_many;
+};
+
+static void plan_label(struct plan *plan, const struct gs_label *label) {
+	if (label->value.n == 0)
+		return;
+	if (plan->n < GS_LIMIT_LABELS)
+		plan->items[plan->n++] = *label;
+	else
+		plan->too_many = true;
+}
+
+/* A label that both have. */
+static void plan_both(
+    const struct gs_settle *settle, struct plan *plan, const struct gs_label *own, const struct gs_label *target) {
+	if (own->value.n != 0 && !settle->honor)
+		plan->conflicts[plan->nconflicts++] = (struct conflict){.own = own};
+	plan_label(plan, settle->honor ? own : target);
+}
+
+/* The labels of the sample and its target merged, where both are sorted; false where the sample's are not. */
+static bool plan_sorted(const struct gs_settle *settle, const struct gs_expo_event *event, struct plan *plan) {
+	const struct gs_label *target = settle->target, *own = event->labels;
+	size_t t = 0;
+	for (size_t i = 0; i < event->nlabels; i++) {
+		int order = 1;
+		if (i > 0 && gs_str_cmp(own[i - 1].name, own[i].name) >= 0)
+			return false;
+		while (t < settle->ntarget && (order = gs_str_cmp(target[t].name, own[i].name)) < 0)
+			plan_label(plan, &target[t++]);
+		if (t < settle->ntarget && order == 0)
+			plan_both(settle, plan, &own[i], &target[t++]);
+		else
+			plan_label(plan, &own[i]);
 	}
-	for (size_t i = 0; i < settle->ntarget && status == GS_OK; i++) {
-		const struct gs_label *target = &settle->target[i];
-		const struct gs_label *own = find(event->labels, event->nlabels, target->name);
-		if (own == NULL || (own->value.n == 0 && !settle->honor))
-			status = gs_labels_put(settle->labels, target->name, target->value);
-		else if (!settle->honor)
-			conflicts[n++] = (struct conflict){.own = own, .target = target};
+	while (t < settle->ntarget)
+		plan_label(plan, &target[t++]);
+	return true;
+}
+
+static void plan_any(const struct gs_settle *settle, const struct gs_expo_event *event, struct plan *plan) {
+	for (size_t i = 0; i < event->nlabels; i++) {
+		const struct gs_label *target = find(settle->target, settle->ntarget, event->labels[i].name);
+		if (target != NULL)
+			plan_both(settle, plan, &event->labels[i], target);
+		else
+			plan_label(plan, &event->labels[i]);
 	}
-	return status == GS_OK && n != 0 ? resolve(settle, event, conflicts, n) : status;
+	for (size_t i = 0; i < settle->ntarget; i++) {
+		if (find(event->labels, event->nlabels, settle->target[i].name) == NULL)
+			plan_label(plan, &settle->target[i]);
+	}
+}
+
+static void plan_begin(struct plan *plan, struct gs_str name) {
+	plan->items[0] = (struct gs_label){.name = GS_STR("__name__"), .value = name};
+	plan->n = 1;
+	plan->nconflicts = 0;
+	plan->too_many = false;
+}
+
+enum gs_status gs_settle(struct gs_settle *settle, const struct gs_expo_event *event) {
+	struct plan plan;
+	plan_begin(&plan, event->name);
+	if (!plan_sorted(settle, event, &plan)) {
+		plan_begin(&plan, event->name);
+		plan_any(settle, event, &plan);
+	}
+	if (plan.too_many)
+		return GS_ELIMIT;
+	enum gs_status status = gs_labels_fill(settle->labels, plan.items, plan.n);
+	if (status != GS_OK || plan.nconflicts == 0)
+		return status;
+	return resolve(settle, event, plan.conflicts, plan.nconflicts);
 }
 
 /* Limits */

@@ -219,7 +219,8 @@ static enum gs_status aggregate(
 		return GS_OK;
 	enum gs_status status = gs_rollup_sample(t->rollup, event, t->settle.labels, ret_drop);
 	if (status == GS_ELIMIT)
-		return gs_error_set(err, status, 0, 0, "the aggregation of the job has too many series");
+		return gs_error_set(err, status, 0, 0,
+		    "the aggregation of the job has too many series, or an expression in it takes too many steps");
 	return status;
 }
 

@@ -60,6 +60,27 @@ static void test_repeated_conflicts(void **state) {
 	settles(both, 2, true, two, 2, GS_OK, "__name__=\"m\",exported_foo=\"1\",foo=\"2\"");
 }
 
+/* Whatever the order in which the target writes them. */
+static void test_labels_in_any_order(void **state) {
+	(void)state;
+	static const struct gs_label target[] = {{GS_STR_INIT("b"), GS_STR_INIT("tb")},
+	    {GS_STR_INIT("d"), GS_STR_INIT("td")}, {GS_STR_INIT("f"), GS_STR_INIT("tf")}};
+	struct gs_label own[] = {{GS_STR_INIT("Z"), GS_STR_INIT("0")}, {GS_STR_INIT("a"), GS_STR_INIT("1")},
+	    {GS_STR_INIT("b"), GS_STR_INIT("2")}, {GS_STR_INIT("c"), GS_STR_INIT("")},
+	    {GS_STR_INIT("f"), GS_STR_INIT("")}, {GS_STR_INIT("g"), GS_STR_INIT("3")}};
+	for (size_t i = 0; i < N(own); i++) {
+		for (size_t k = 0; k < N(own); k++) {
+			struct gs_label label = own[i];
+			own[i] = own[k];
+			own[k] = label;
+			settles(target, 3, false, own, N(own), GS_OK,
+			    "Z=\"0\",__name__=\"m\",a=\"1\",b=\"tb\",d=\"td\",exported_b=\"2\",f=\"tf\",g=\"3\"");
+			settles(target, 3, true, own, N(own), GS_OK,
+			    "Z=\"0\",__name__=\"m\",a=\"1\",b=\"2\",d=\"td\",g=\"3\"");
+		}
+	}
+}
+
 static void test_a_name_that_becomes_too_long(void **state) {
 	(void)state;
 	static char name[GS_LIMIT_NAME];
@@ -154,6 +175,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_target_is_sorted_and_without_empty_labels),
 	    cmocka_unit_test(test_repeated_conflicts),
+	    cmocka_unit_test(test_labels_in_any_order),
 	    cmocka_unit_test(test_a_name_that_becomes_too_long),
 	    cmocka_unit_test(test_too_many_labels),
 	    cmocka_unit_test(test_what_is_surely_kept),

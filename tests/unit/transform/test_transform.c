@@ -326,6 +326,67 @@ static void test_clearmodes_follow_relabelling(void **state) {
 	scrape_close(&s);
 }
 
+/* What a rollup has, written out; then it is freed. */
+static void assert_rolled_up(struct gs_rollup *rollup, const char *expected) {
+	struct gs_buf out;
+	gs_buf_init(&out, 1 << 16);
+	assert_int_equal(gs_rollup_write(rollup, &out), GS_OK);
+	gs_buf_char(&out, '\0');
+	assert_string_equal(out.p, expected);
+	gs_buf_free(&out);
+	gs_rollup_free(rollup);
+}
+
+static struct gs_rollup *rollup_of(const char *of, bool drop, size_t max_series) {
+	static const char *const by[] = {"job", "x"};
+	struct gs_rollup_rule rule = {
+	    .op = GS_ROLLUP_SUM, .of = of, .as = "sum_of_a", .labels = by, .nlabels = 2, .drop = drop};
+	struct gs_rollup *rollup = NULL;
+	assert_int_equal(gs_rollup_new(&rule, 1, max_series, &rollup, NULL), GS_OK);
+	return rollup;
+}
+
+static void test_aggregation_takes_what_is_left(void **state) {
+	(void)state;
+	struct gs_relabel_rule rule = rule_of(GS_RELABEL_REPLACE, SOURCE("__name__"), "a", "__name__", "b");
+	struct scrape s;
+	scrape_init(&s);
+	s.options.relabel = &rule;
+	s.options.nrelabel = 1;
+	s.options.rollup = rollup_of("b", true, 100);
+	becomes(&s, "# TYPE a gauge\na{x=\"1\",y=\"1\"} 1\na{x=\"1\",y=\"2\"} 2\nc 3\n", "c 3\n", 3, 3);
+	assert_rolled_up(s.options.rollup, "# TYPE sum_of_a gauge\nsum_of_a{job=\"j\",x=\"1\"} 3\n");
+	/* Kept, and without rules: the samples go as they came. */
+	s.options.nrelabel = 0;
+	s.options.rollup = rollup_of("a", false, 100);
+	becomes(&s, "# TYPE a gauge\na{x=\"1\",job=\"k\"} 1\na{x=\"1\",y=\"2\"} 2\n",
+	    "# TYPE a gauge\na{x=\"1\",job=\"k\"} 1\na{x=\"1\",y=\"2\"} 2\n", 2, 2);
+	assert_false(s.result.honor_labels);
+	assert_rolled_up(s.options.rollup, "# TYPE sum_of_a gauge\nsum_of_a{job=\"j\",x=\"1\"} 3\n");
+	scrape_close(&s);
+}
+
+static void test_a_scrape_that_fails_is_not_aggregated(void **state) {
+	(void)state;
+	struct scrape s;
+	scrape_init(&s);
+	s.options.sample_limit = 1;
+	s.options.rollup = rollup_of("a", true, 100);
+	fails(&s, "# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\n", GS_ELIMIT, "sample limit exceeded", "sample_limit", 2,
+	    2);
+	assert_rolled_up(s.options.rollup, "");
+	s.options.sample_limit = 0;
+	s.options.rollup = rollup_of("a", true, 100);
+	fails(&s, "# TYPE a gauge\na{x=\"1\"} 1\nb{", GS_EINVAL, "missing '}' after the labels of metric \"b\"", NULL,
+	    1, 1);
+	assert_rolled_up(s.options.rollup, "");
+	s.options.rollup = rollup_of("a", true, 2);
+	fails(&s, "# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\na{x=\"3\"} 2\n", GS_ELIMIT,
+	    "the aggregation of the job has too many series, or an expression in it takes too many steps", NULL, 2, 2);
+	assert_rolled_up(s.options.rollup, "");
+	scrape_close(&s);
+}
+
 static void test_a_line_that_nobody_could_read(void **state) {
 	(void)state;
 	static char body[70000];
@@ -468,6 +529,8 @@ int main(void) {
 	    cmocka_unit_test(test_families_that_become_one),
 	    cmocka_unit_test(test_what_openmetrics_says_is_kept),
 	    cmocka_unit_test(test_clearmodes_follow_relabelling),
+	    cmocka_unit_test(test_aggregation_takes_what_is_left),
+	    cmocka_unit_test(test_a_scrape_that_fails_is_not_aggregated),
 	    cmocka_unit_test(test_a_line_that_nobody_could_read),
 	    cmocka_unit_test(test_a_bad_rule_is_told),
 	    cmocka_unit_test(test_out_of_memory),
