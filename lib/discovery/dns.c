@@ -42,6 +42,7 @@ struct state {
 	bool open; /* the channel is */
 	bool ending; /* what is called back now is void */
 	bool finished; /* the last answer came: the channel can go, but not from inside it */
+	bool no_memory; /* a socket could not be watched */
 	size_t pending; /* names that have no answer yet */
 	size_t failed; /* in this refresh */
 	struct gs_sd_reason error;
@@ -218,7 +219,7 @@ static void on_answer(void *ctx, int code, int timeouts, unsigned char *answer, 
 static void set_timer(struct gs_sd_source *source) {
 	struct state *s = source->state;
 	struct timeval tv;
-	if (s->finished) {
+	if (s->finished || s->no_memory) {
 		source->tick_ms = 0;
 		return;
 	}
@@ -255,10 +256,11 @@ static void on_socket(void *ctx, ares_socket_t fd, int readable, int writable) {
 	if (events == 0)
 		return;
 	if (socket == NULL) {
-		/* Without memory the query ends by its timeout. */
 		socket = gs_alloc(sizeof(*socket));
-		if (socket == NULL)
+		if (socket == NULL) {
+			s->no_memory = true;
 			return;
+		}
 		socket->poll = (struct gs_sd_poll){.fn = on_ready, .ctx = source, .fd = fd};
 		*p = socket;
 	}
@@ -317,9 +319,11 @@ static void finish(struct gs_sd_source *source) {
 
 static void tick(struct gs_sd_source *source) {
 	struct state *s = source->state;
-	if (!s->finished && s->open)
+	if (!s->finished && !s->no_memory && s->open)
 		ares_process_fd(s->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	if (s->finished)
+	if (s->no_memory && !s->finished)
+		note(s, source->shown, "out of memory");
+	if (s->finished || s->no_memory)
 		finish(source);
 	else if (s->open)
 		set_timer(source);
@@ -335,6 +339,7 @@ static void refresh(struct gs_sd_source *source) {
 	}
 	source->busy = true;
 	s->failed = 0;
+	s->no_memory = false;
 	s->pending = s->nnames;
 	for (size_t i = 0; i < s->nnames; i++)
 		s->names[i].again = false;

@@ -14,7 +14,7 @@
 /* Fixed: keys of one page; with the longest keys and values far below the limit of an answer. */
 #define PAGE 5000
 /* Fixed: of one answer, so that the next endpoint has its turn. */
-#define TIMEOUT_MAX_MS 10000
+#define TIMEOUT_MS 10000
 #define TOKEN_MAX 8192
 #define PASSWORD_MAX 16384
 
@@ -79,7 +79,6 @@ static void post(struct gs_sd_source *source, const char *path, const struct gs_
 	struct gs_str endpoint = gs_str_of(source->sd->names[s->endpoint]);
 	struct gs_buf header;
 	struct gs_error err;
-	int64_t interval = source->sd->refresh_interval;
 	while (gs_str_ends(endpoint, GS_STR("/")))
 		endpoint.n--;
 	gs_buf_clear(&s->url);
@@ -97,7 +96,7 @@ static void post(struct gs_sd_source *source, const char *path, const struct gs_
 	    .headers = headers,
 	    .nheaders = s->token.n != 0 ? 2 : 1,
 	    .post = gs_buf_slice(body),
-	    .timeout_ms = interval < TIMEOUT_MAX_MS ? interval : TIMEOUT_MAX_MS,
+	    .timeout_ms = TIMEOUT_MS,
 	};
 	enum gs_status status = GS_ENOMEM;
 	(void)gs_error_set(&err, status, 0, 0, "out of memory");

@@ -8,8 +8,9 @@
 #include "private.h"
 
 /*
- * http_sd: GET of a JSON document. The timeout is the refresh interval, as in Prometheus, but never longer than TIMEOUT_MAX_MS.
+ * http_sd: GET of a JSON document. The timeout is the refresh interval, as in Prometheus, within these bounds.
  */
+#define TIMEOUT_MIN_MS 5000
 #define TIMEOUT_MAX_MS 60000
 
 struct state {
@@ -40,7 +41,10 @@ static void take(struct gs_sd_source *source, struct gs_str body) {
 	struct gs_sd_doc *doc;
 	struct gs_error err;
 	if (gs_sd_parse_json(body, &parse, &doc, &err) != GS_OK) {
-		gs_sd_failed(source, "line %lu of the answer: %s", (unsigned long)err.line, err.text);
+		if (err.line != 0)
+			gs_sd_failed(source, "line %lu of the answer: %s", (unsigned long)err.line, err.text);
+		else
+			gs_sd_failed(source, "%s", err.text);
 		return;
 	}
 	if (!gs_sd_publish(source, &doc, 1)) {
@@ -67,14 +71,15 @@ static void on_answer(void *ctx, const struct gs_http_answer *answer) {
 
 static void refresh(struct gs_sd_source *source) {
 	struct state *s = source->state;
-	int64_t interval = source->sd->refresh_interval;
+	int64_t interval = source->sd->refresh_interval,
+		timeout = interval > TIMEOUT_MIN_MS ? interval : TIMEOUT_MIN_MS;
 	const char *headers[] = {"Accept: application/json", s->interval};
 	struct gs_http_request request = {
 	    .url = source->sd->names[0],
 	    .http = &source->sd->http,
 	    .headers = headers,
 	    .nheaders = 2,
-	    .timeout_ms = interval < TIMEOUT_MAX_MS ? interval : TIMEOUT_MAX_MS,
+	    .timeout_ms = timeout < TIMEOUT_MAX_MS ? timeout : TIMEOUT_MAX_MS,
 	};
 	struct gs_error err;
 	source->busy = true;

@@ -109,8 +109,10 @@ static void parse(struct key *key, struct gs_str value) {
 	if (gs_sd_parse_json(value, &how, &doc, &err) == GS_OK) {
 		gs_sd_doc_free(key->doc);
 		key->doc = doc;
-	} else {
+	} else if (err.line != 0) {
 		gs_sd_because(&key->error, "key %s: line %lu: %s", key->name, (unsigned long)err.line, err.text);
+	} else {
+		gs_sd_because(&key->error, "key %s: %s", key->name, err.text);
 	}
 }
 

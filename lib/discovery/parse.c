@@ -136,6 +136,8 @@ static enum gs_status read_json(
 		enum gs_status status = read_json_group(r, doc, one ? root : json_array_get(root, i), err);
 		if (status == GS_OK)
 			continue;
+		if (status == GS_ENOMEM)
+			return status;
 		if (one && err != NULL)
 			err->line = err->column = 1;
 		else if (!one)
@@ -162,7 +164,7 @@ enum gs_status gs_sd_parse_json(
 /* YAML. */
 
 static enum gs_status put_place(enum gs_status status, const struct gs_node *node, struct gs_error *err) {
-	if (status != GS_OK && err != NULL && err->line == 0) {
+	if (status != GS_OK && status != GS_ENOMEM && err != NULL && err->line == 0) {
 		err->line = node->line;
 		err->column = node->column;
 	}

@@ -4,47 +4,43 @@
 
 /* Targets as a text: "{a="b",c="d"} {...}", sorted by their texts. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gravel/base/buf.h"
 #include "gravel/discovery/discovery.h"
 
 static int show_compare(const void *a, const void *b) {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static inline void show_one(struct gs_buf *out, const struct gs_discovered *target) {
-	gs_buf_char(out, '{');
+/* Not with a gs_buf: a test may have ordered that the next allocation of ours fails. To be freed with free(). */
+static inline char *show_one(const struct gs_discovered *target) {
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+	fputc('{', out);
 	for (size_t i = 0; i < target->nlabels; i++)
-		gs_buf_printf(out, "%s%.*s=\"%.*s\"", i != 0 ? "," : "", GS_FMT(target->labels[i].name),
+		fprintf(out, "%s%.*s=\"%.*s\"", i != 0 ? "," : "", GS_FMT(target->labels[i].name),
 		    GS_FMT(target->labels[i].value));
-	gs_buf_char(out, '}');
-	gs_buf_char(out, '\0');
+	fputc('}', out);
+	fclose(out);
+	return text;
 }
 
 /* To be freed with free(). */
 static inline char *show(const struct gs_discovered *targets, size_t n) {
-	char **texts = calloc(n + 1, sizeof(*texts));
-	size_t bytes = 1;
-	for (size_t i = 0; i < n; i++) {
-		struct gs_buf out;
-		gs_buf_init(&out, (size_t)1 << 20);
-		show_one(&out, &targets[i]);
-		texts[i] = strdup(out.p);
-		bytes += out.n + 1;
-		gs_buf_free(&out);
-	}
+	char **texts = calloc(n + 1, sizeof(*texts)), *all = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&all, &bytes);
+	for (size_t i = 0; i < n; i++)
+		texts[i] = show_one(&targets[i]);
 	qsort(texts, n, sizeof(*texts), show_compare);
-	char *all = calloc(1, bytes);
-	size_t at = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (i != 0)
-			all[at++] = ' ';
-		memcpy(all + at, texts[i], strlen(texts[i]));
-		at += strlen(texts[i]);
+		fprintf(out, "%s%s", i != 0 ? " " : "", texts[i]);
 		free(texts[i]);
 	}
+	fclose(out);
 	free(texts);
 	return all;
 }
