@@ -42,6 +42,14 @@ static enum gs_status no_memory(enum gs_status status, struct gs_error *err) {
 	return status == GS_ENOMEM ? gs_error_set(err, status, 0, 0, "out of memory") : status;
 }
 
+/* Whether a rule that Prometheus takes can give a label a name that is none: replace and hashmod look at it themselves. */
+static bool may_make_names(const struct gs_relabel_rule *rule) {
+	if (rule->action == GS_RELABEL_LABELMAP)
+		return true;
+	return (rule->action == GS_RELABEL_LOWERCASE || rule->action == GS_RELABEL_UPPERCASE) &&
+	       !gs_expo_is_label_name(gs_str_of(rule->target_label));
+}
+
 enum gs_status gs_transform_new(
     const struct gs_transform_options *options, struct gs_transform **ret_transform, struct gs_error *err) {
 	struct gs_transform *t = gs_alloc(sizeof(*t));
@@ -64,7 +72,7 @@ enum gs_status gs_transform_new(
 	if (status == GS_OK && options->nclearmodes != 0)
 		status = gs_clearmodes_new(options->clearmodes, options->nclearmodes, &t->clearmodes, err);
 	for (size_t i = 0; i < options->nrelabel; i++)
-		t->makes_names = t->makes_names || options->relabel[i].action == GS_RELABEL_LABELMAP;
+		t->makes_names = t->makes_names || may_make_names(&options->relabel[i]);
 	if (status != GS_OK) {
 		gs_transform_free(t);
 		return no_memory(status, err);
