@@ -147,7 +147,7 @@ static int64_t number(const json_t *value) {
 	int64_t n;
 	if (json_is_integer(value))
 		return json_integer_value(value);
-	return gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
+	return json_is_string(value) && gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
 }
 
 static enum gs_status read_keys(
