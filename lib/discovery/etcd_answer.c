@@ -101,7 +101,7 @@ static struct gs_str behind_slash(struct gs_str key) {
 	size_t at = key.n;
 	while (at > 0 && key.p[at - 1] != '/')
 		at--;
-	return gs_str_make(key.p + at, key.n - at);
+	return at != 0 ? gs_str_make(key.p + at, key.n - at) : key;
 }
 
 static enum gs_status add_key(struct gs_sd_group *group, struct gs_str key, struct gs_str value,
