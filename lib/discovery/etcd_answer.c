@@ -101,7 +101,7 @@ static struct gs_str behind_slash(struct gs_str key) {
 	size_t at = key.n;
 	while (at > 0 && key.p[at - 1] != '/')
 		at--;
-	return gs_str_make(key.p + at, key.n - at);
+	return at != 0 ? gs_str_make(key.p + at, key.n - at) : key;
 }
 
 static enum gs_status add_key(struct gs_sd_group *group, struct gs_str key, struct gs_str value,
@@ -147,7 +147,7 @@ static int64_t number(const json_t *value) {
 	int64_t n;
 	if (json_is_integer(value))
 		return json_integer_value(value);
-	return gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
+	return json_is_string(value) && gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
 }
 
 static enum gs_status read_keys(
