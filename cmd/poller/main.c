@@ -215,6 +215,7 @@ static enum gs_status start(struct poller *poller, struct gs_error *err) {
 	    .identity = poller->config->identity,
 	    .body_limit = (size_t)poller->config->scrape_body_limit,
 	    .on_result = gs_relay_result,
+	    .on_body = gs_relay_body,
 	    .ctx = poller->relay,
 	};
 	status = gs_scraper_new(&options, &poller->scraper, err);

@@ -109,8 +109,11 @@ static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels
 	for (size_t i = 0; i < batch->options.nlabels; i++) {
 		struct gs_label set = batch->options.labels[i];
 		struct gs_label *old = find_label(labels, *n, set.name);
-		if (old != NULL && batch->options.rule == GS_LABELS_HONOR)
+		if (old != NULL && batch->options.rule == GS_LABELS_HONOR) {
+			if (old->value.n == 0)
+				*old = labels[--*n];
 			continue;
+		}
 		if (old != NULL && batch->options.rule == GS_LABELS_EXPORT && set.value.n != 0) {
 			enum gs_status status = export_label(batch, labels, *n, old);
 			if (status != GS_OK)

@@ -15,10 +15,14 @@ struct gs_fetcher;
 /* ${result} is complete but for its target; ${user} is the request's. It may start transfers. */
 typedef void gs_fetcher_fn(void *ctx, void *user, struct gs_scrape_result *result);
 
+/* The next piece of a large body; as gs_scrape_body_fn. */
+typedef bool gs_fetcher_body_fn(void *ctx, void *user, struct gs_str content_type, struct gs_str piece);
+
 struct gs_fetcher_options {
 	const char *user_agent; /* must live as long as the fetcher */
 	size_t body_limit;
 	gs_fetcher_fn *on_done;
+	gs_fetcher_body_fn *on_body; /* NULL: whole bodies come with their results */
 	void *ctx;
 };
 

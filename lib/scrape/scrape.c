@@ -114,6 +114,12 @@ static void on_done(void *ctx, void *user, struct gs_scrape_result *result) {
 	scraper->options.on_result(scraper->options.ctx, result);
 }
 
+static bool on_body(void *ctx, void *user, struct gs_str content_type, struct gs_str piece) {
+	struct gs_scraper *scraper = ctx;
+	struct target *target = user;
+	return scraper->options.on_body(scraper->options.ctx, &target->given, content_type, piece);
+}
+
 static enum gs_status copy_options(struct gs_scraper *scraper, const struct gs_scraper_options *options) {
 	scraper->options = *options;
 	if (scraper->options.body_limit == 0)
@@ -143,6 +149,7 @@ enum gs_status gs_scraper_new(
 	    .user_agent = scraper->user_agent,
 	    .body_limit = scraper->options.body_limit,
 	    .on_done = on_done,
+	    .on_body = scraper->options.on_body != NULL ? on_body : NULL,
 	    .ctx = scraper,
 	};
 	status = gs_fetcher_new(&fetch, &scraper->fetcher, err);

@@ -76,17 +76,37 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx) {
 	return transfer->leaves ? 0 : line.n;
 }
 
+static size_t waiting(const struct gs_transfer *transfer) {
+	return transfer->raw.n - transfer->stream.taken;
+}
+
+static bool is_large(const struct gs_transfer *transfer) {
+	return transfer->raw.n >
+	       (transfer->encoding == GS_CODEC_IDENTITY ? GS_TRANSFER_LARGE : GS_TRANSFER_LARGE_PACKED);
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
 	struct gs_transfer *transfer = ctx;
+	struct gs_transfer_stream *stream = &transfer->stream;
 	n *= size;
 	if (transfer->received == 0) {
 		transfer->wrong_status = status_of(transfer) != 200;
 	}
+	if (stream->on && waiting(transfer) > GS_TRANSFER_AHEAD) {
+		stream->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	transfer->received += n;
 	if (transfer->wrong_status)
 		return transfer->received <= DISCARD_MAX ? n : 0;
+	if (transfer->received > transfer->limit)
+		transfer->raw.status = GS_ELIMIT;
 	gs_buf_add(&transfer->raw, p, n);
-	return transfer->raw.status == GS_OK ? n : 0;
+	if (transfer->raw.status != GS_OK)
+		return 0;
+	if (transfer->on_large != NULL && !transfer->bad_encoding && (stream->on || is_large(transfer)))
+		transfer->on_large(transfer->large_ctx, transfer);
+	return n;
 }
 
 static CURLcode only_http(CURL *easy) {
@@ -148,10 +168,16 @@ struct gs_transfer *gs_transfer_new(const char *user_agent, size_t body_limit) {
 	return transfer;
 }
 
+static void reset_stream(struct gs_transfer *transfer) {
+	gs_decoder_free(transfer->stream.decoder);
+	transfer->stream = (struct gs_transfer_stream){0};
+}
+
 void gs_transfer_free(struct gs_transfer *transfer) {
 	if (transfer == NULL)
 		return;
 	curl_easy_cleanup(transfer->easy);
+	reset_stream(transfer);
 	gs_buf_free(&transfer->raw);
 	gs_free(transfer);
 }
@@ -196,7 +222,9 @@ enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs
 	enum gs_status status = set_settings(transfer, transfer->request.settings);
 	if (status != GS_OK)
 		return status;
-	empty(&transfer->raw, request->body_limit != 0 ? request->body_limit : transfer->body_limit);
+	transfer->limit = request->body_limit != 0 ? request->body_limit : transfer->body_limit;
+	empty(&transfer->raw, transfer->limit);
+	reset_stream(transfer);
 	transfer->leaves = false;
 	transfer->received = 0;
 	transfer->header_bytes = 0;
@@ -209,12 +237,76 @@ enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, request->headers);
 	set_method(transfer->easy, request->post);
 	curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_TO, request->connect_to);
-	curl_easy_setopt(transfer->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->raw.max);
+	curl_easy_setopt(transfer->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->limit);
 	if (curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return GS_ENOMEM;
 	transfer->time_ms = gs_clock_wall_ms();
 	transfer->start_ns = gs_clock_mono_ns();
 	return GS_OK;
+}
+
+enum gs_status gs_transfer_stream(struct gs_transfer *transfer) {
+	if (transfer->encoding != GS_CODEC_IDENTITY) {
+		transfer->stream.decoder = gs_decoder_new(transfer->encoding);
+		if (transfer->stream.decoder == NULL)
+			return GS_ENOMEM;
+	}
+	transfer->stream.on = true;
+	return GS_OK;
+}
+
+bool gs_transfer_is_good(const struct gs_transfer *transfer, CURLcode code) {
+	return code == CURLE_OK && !transfer->wrong_status && !transfer->bad_encoding && status_of(transfer) == 200;
+}
+
+/* Once half of what waits was taken, so that little is moved and libcurl is not stopped for each piece. */
+static void make_room(struct gs_transfer *transfer) {
+	struct gs_transfer_stream *stream = &transfer->stream;
+	struct gs_buf *raw = &transfer->raw;
+	if (stream->taken == raw->n || stream->taken > GS_TRANSFER_AHEAD / 2) {
+		raw->n -= stream->taken;
+		memmove(raw->p, raw->p + stream->taken, raw->n);
+		stream->taken = 0;
+	}
+	if (stream->paused && !stream->over && waiting(transfer) <= GS_TRANSFER_AHEAD / 2) {
+		stream->paused = false;
+		curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+	}
+}
+
+struct gs_str gs_transfer_piece(struct gs_transfer *transfer, struct gs_buf *plain) {
+	struct gs_transfer_stream *stream = &transfer->stream;
+	size_t n = waiting(transfer);
+	/* Room is made before, for the piece may stand in raw. */
+	make_room(transfer);
+	n = waiting(transfer);
+	struct gs_str in = gs_str_make(transfer->raw.p + stream->taken, n);
+	struct gs_str piece = gs_str_make(in.p, n < GS_TRANSFER_PIECE ? n : GS_TRANSFER_PIECE);
+	if (stream->decoder == NULL) {
+		stream->taken += piece.n;
+	} else {
+		empty(plain, SIZE_MAX);
+		stream->status = gs_decoder_feed(stream->decoder, &in, GS_TRANSFER_PIECE, plain);
+		stream->taken = transfer->raw.n - in.n;
+		piece = gs_buf_slice(plain);
+	}
+	stream->plain += piece.n;
+	if (stream->status == GS_OK && stream->plain > transfer->limit) {
+		stream->status = GS_ELIMIT;
+		piece.n = 0;
+	}
+	if (stream->status == GS_OK && piece.n == 0 && stream->over && stream->decoder != NULL)
+		stream->status = gs_decoder_end(stream->decoder);
+	return piece;
+}
+
+static enum gs_scrape_cause decoding_failed(
+    const struct gs_transfer *transfer, enum gs_status status, struct gs_error *error) {
+	if (status == GS_ELIMIT)
+		return gs_verdict_body_limit(transfer, error);
+	if (status == GS_ENOMEM)
+		return gs_verdict_memory(error);
+	return gs_verdict_encoding(error, "damaged or cut short");
 }
 
 /* The decoded body of a transfer that ended well. */
@@ -226,16 +318,21 @@ static enum gs_scrape_cause decode(
 	/* Whoever sends nothing at all has nothing to decode. */
 	if (transfer->encoding == GS_CODEC_IDENTITY || transfer->raw.n == 0)
 		return GS_SCRAPE_OK;
-	empty(&scratch->plain, transfer->raw.max);
+	empty(&scratch->plain, transfer->limit);
 	enum gs_status status = gs_codec_decompress(scratch->codec, transfer->encoding, *ret_body, &scratch->plain);
 	*ret_body = gs_buf_slice(&scratch->plain);
-	if (status == GS_OK)
-		return GS_SCRAPE_OK;
-	if (status == GS_ELIMIT)
-		return gs_verdict_body_limit(transfer, &scratch->error);
-	if (status == GS_ENOMEM)
-		return gs_verdict_memory(&scratch->error);
-	return gs_verdict_encoding(&scratch->error, "damaged or cut short");
+	return status == GS_OK ? GS_SCRAPE_OK : decoding_failed(transfer, status, &scratch->error);
+}
+
+/* Of a body that was taken in pieces. */
+static enum gs_scrape_cause judge_stream(struct gs_transfer *transfer, CURLcode code, struct gs_error *error) {
+	const struct gs_transfer_stream *stream = &transfer->stream;
+	error->text[0] = '\0';
+	if (stream->enough)
+		return GS_SCRAPE_PARSE;
+	if (stream->status != GS_OK)
+		return decoding_failed(transfer, stream->status, error);
+	return gs_verdict(transfer, code, error);
 }
 
 void gs_transfer_result(
@@ -246,8 +343,12 @@ void gs_transfer_result(
 	    .time_ms = transfer->time_ms,
 	    .duration_us = (gs_clock_mono_ns() - transfer->start_ns) / 1000,
 	};
-	result->cause = gs_verdict(transfer, code, &scratch->error);
-	if (result->cause == GS_SCRAPE_OK)
+	result->in_pieces = transfer->stream.told;
+	if (transfer->stream.on)
+		result->cause = judge_stream(transfer, code, &scratch->error);
+	else
+		result->cause = gs_verdict(transfer, code, &scratch->error);
+	if (result->cause == GS_SCRAPE_OK && !transfer->stream.on)
 		result->cause = decode(transfer, scratch, &result->body);
 	if (result->cause != GS_SCRAPE_OK) {
 		result->body = (struct gs_str){0};

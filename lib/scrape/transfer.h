@@ -16,6 +16,14 @@
  * knows no zstd.
  */
 
+/* Fixed: a body with more bytes than that is large, and can be taken while it comes; a compressed one much earlier. */
+#define GS_TRANSFER_LARGE (256 * 1024)
+#define GS_TRANSFER_LARGE_PACKED (32 * 1024)
+/* Fixed: of a large one this much waits for us before its server waits. */
+#define GS_TRANSFER_AHEAD (512 * 1024)
+/* Fixed: what is taken of it at a time, between two looks at all the others. */
+#define GS_TRANSFER_PIECE (64 * 1024)
+
 /* Fixed: bytes of all header lines of a transfer, redirects included. libcurl bounds them only in later releases. */
 #define GS_TRANSFER_HEADERS_MAX (256 * 1024)
 
@@ -32,6 +40,11 @@ struct gs_transfer_request {
 	void *user;
 };
 
+struct gs_transfer;
+
+/* What a fetcher wants to hear of while a body comes: it has become large, or a large one has bytes again. May set stream. */
+typedef void gs_transfer_large_fn(void *ctx, struct gs_transfer *transfer);
+
 struct gs_transfer {
 	CURL *easy;
 	struct gs_transfer *next; /* in a list of the fetcher */
@@ -43,7 +56,24 @@ struct gs_transfer {
 	uint64_t serial; /* of the settings that easy has */
 	int64_t time_ms; /* wall clock at the start */
 	int64_t start_ns;
-	struct gs_buf raw; /* the body as it came; max is the body limit */
+	size_t limit; /* of the body, before and after decoding */
+	struct gs_buf raw; /* the body as it came, of a stream what was not taken yet: from taken on */
+	gs_transfer_large_fn *on_large; /* NULL: all bodies are whole */
+	void *large_ctx;
+	struct gs_transfer_stream {
+		bool on; /* the body is taken while it comes */
+		bool paused; /* libcurl waits until there is room */
+		bool over; /* libcurl is through with it, and said code */
+		bool told; /* a piece was handed on */
+		bool enough; /* whoever takes the pieces wants no more */
+		CURLcode code;
+		size_t taken; /* bytes of raw */
+		size_t plain; /* bytes decoded so far */
+		struct gs_decoder *decoder; /* NULL: as it comes */
+		enum gs_status status; /* of decoding */
+		struct gs_transfer *next; /* in the fetcher's list of those that have work */
+		bool listed;
+	} stream;
 	size_t received; /* bytes of the body, discarded ones included */
 	size_t header_bytes; /* of all answers, redirects included */
 	bool begun; /* the answer that is no redirect has begun */
@@ -60,6 +90,16 @@ void gs_transfer_free(struct gs_transfer *transfer);
 
 /** gs_transfer_prepare(transfer, request): Make it ready for the next GET. The struct is copied. GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_transfer_prepare(struct gs_transfer *transfer, const struct gs_transfer_request *request);
+
+/** gs_transfer_stream(transfer): Take the body in pieces from now on. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_transfer_stream(struct gs_transfer *transfer);
+
+/** gs_transfer_is_good(transfer, code): Whether the answer is one whose body counts, after libcurl ended it with ${code}. */
+bool gs_transfer_is_good(const struct gs_transfer *transfer, CURLcode code);
+
+/** gs_transfer_piece(transfer, plain):
+ * Of a stream: the next piece, decoded, in ${plain} or in the transfer; empty where nothing can be had before more has come. The status of decoding is noted. Lets libcurl go on where there is room again. */
+struct gs_str gs_transfer_piece(struct gs_transfer *transfer, struct gs_buf *plain);
 
 /* What decoding needs, shared by all transfers of a thread. */
 struct gs_transfer_scratch {

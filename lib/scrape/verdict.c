@@ -63,7 +63,7 @@ enum gs_scrape_cause gs_verdict_encoding(struct gs_error *error, const char *wha
 
 enum gs_scrape_cause gs_verdict_body_limit(const struct gs_transfer *transfer, struct gs_error *error) {
 	(void)gs_error_set(error, GS_ELIMIT, 0, 0, "the body is larger than the limit of %zu bytes (%s)",
-	    transfer->raw.max, transfer->request.body_limit != 0 ? "body_size_limit" : "scrape_body_limit");
+	    transfer->limit, transfer->request.body_limit != 0 ? "body_size_limit" : "scrape_body_limit");
 	return GS_SCRAPE_BODY_LIMIT;
 }
 

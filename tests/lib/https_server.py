@@ -65,7 +65,7 @@ class Server:
 
     async def answer(self, writer, number, head):
         path = head[0].split(" ")[1]
-        headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if ": " in line)}
+        headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in head[1:] if ":" in line)}
         where = {"/redirect": "/who", "/away": "https://localhost:%s/who" % headers["host"].split(":")[-1]}.get(path)
         tls = writer.get_extra_info("ssl_object")
         peer = (tls.getpeercert() or {}) if tls else {}

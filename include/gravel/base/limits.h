@@ -19,6 +19,12 @@
 /* Regular expressions (match). Fixed: what takes its compiler no noticeable time. */
 #define GS_LIMIT_REGEX (16 * 1024) /* bytes */
 
+/* Aggregation at the edge (rollup). Fixed: what a person can oversee; names that are looked at again if there are more; and how many scrapes an input may
+ * miss until what it was worth is forgotten: about the window over which Prometheus looks back. */
+#define GS_LIMIT_ROLLUP_RULES 1024
+#define GS_LIMIT_ROLLUP_NAMES 65536
+#define GS_LIMIT_ROLLUP_MISSED 10
+
 /* Checking of whole bodies (check). Fixed: some hundred MiB of memory. */
 #define GS_LIMIT_CHECK_FAMILIES 1000000 /* families that are counted one by one */
 

@@ -24,6 +24,10 @@ GS_MUST_USE enum gs_status gs_labels_set(struct gs_labels *labels, struct gs_str
 /** gs_labels_put(labels, name, value): As gs_labels_set, without copies: both must live and stay until the next clear. */
 GS_MUST_USE enum gs_status gs_labels_put(struct gs_labels *labels, struct gs_str name, struct gs_str value);
 
+/** gs_labels_fill(labels, items, n): Clear, then put ${n} labels whose names are distinct, as those of an event of expo are: without looking for them. As gs_labels_put;
+ * after a failure some of them are there. */
+GS_MUST_USE enum gs_status gs_labels_fill(struct gs_labels *labels, const struct gs_label *items, size_t n);
+
 /** gs_labels_get(labels, name): The value; empty if there is none. Valid until that label is set again or the set cleared. */
 struct gs_str gs_labels_get(const struct gs_labels *labels, struct gs_str name);
 

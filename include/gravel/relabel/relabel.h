@@ -45,7 +45,7 @@ void gs_relabel_free(struct gs_relabel *relabel);
 
 /** gs_relabel_apply(relabel, labels, ret_keep):
  * Change ${labels} rule by rule; ${ret_keep} is false where one dropped it (${labels} are then as they were at that rule). The metric name is the label
- * __name__. GS_ELIMIT for an expression that takes too many steps, or what gs_labels_set refuses; GS_ENOMEM. */
+ * __name__. What ${labels} hold then may be texts of ${relabel}: clear them before it is freed. GS_ELIMIT for an expression that takes too many steps, or what gs_labels_set refuses; GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_relabel_apply(struct gs_relabel *relabel, struct gs_labels *labels, bool *ret_keep);
 
 #endif

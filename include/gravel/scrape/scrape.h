@@ -78,8 +78,9 @@ struct gs_scrape_result {
 /* On the scraper's thread; should take well under the shortest interval: nothing else is scraped meanwhile. */
 typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 
-/* A piece of a large body, decoded, while the rest is still on its way, so that 100 MB do not hold up the others at their end; bodies below 256 KiB come with the result
- * alone. Pieces of several targets alternate. False: enough of it, the result comes at once with GS_SCRAPE_PARSE. */
+/* A piece of a large body, decoded, at most 64 KiB, while the rest is still on its way, so that 100 MB do not hold up the others at their end; bodies below 256 KiB (compressed: 32 KiB)
+ * come with the result alone. Pieces of several targets alternate, and other targets are served between two. False: enough of it, the result comes at once with
+ * GS_SCRAPE_PARSE. */
 typedef bool gs_scrape_body_fn(
     void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece);
 

@@ -8,6 +8,15 @@
 /*
  * What a job does to an exposition between the target and the wire: metric_relabel_configs, limits, honor_timestamps, aggregation, clearmodes. Everything that
  * a job did not ask for costs nothing, and a job that asked for nothing (gs_transform_copies) sends the bytes of its target. One thread at a time.
+ *
+ * Meaning and order are those of Prometheus 2.42 (scrape/scrape.go). What is written anew is text as our parser reads it, with the TYPE words, UNIT lines and exemplars of OpenMetrics;
+ * a time of creation is a gauge of its own, as in Prometheus. Lost are: native histograms (their classic samples stay), comments, HELP and TYPE behind the samples of their family, HELP texts
+ * above half of GS_LIMIT_LABEL_VALUE. A family keeps its type under a new name as long as its samples are the parts that they were: a bucket must still be called _bucket and have its le.
+ * Where they are not, or two families became one that do not agree, each name in it is a family without a type. No family is split.
+ *
+ * Series that became one stand twice: as in Prometheus the receiver keeps the first one and counts the others as dropped.
+ *
+ * With relabelling a sample carries the labels that differ from the target's, and with an empty value those of the target that it has not: the wire is to say honor_labels.
  */
 
 /* A rule "metric-name regex -> clearmode": must match the whole name of a sample, of a histogram also its _bucket, _sum and _count. */
@@ -42,16 +51,27 @@ void gs_transform_free(struct gs_transform *transform);
 bool gs_transform_copies(const struct gs_transform *transform);
 
 /** gs_transform_begin(transform, labels, nlabels, target, format, out):
- * A scrape of a target with these ${labels} (job and instance among them) begins; they must live until it ends. What is to be sent goes to ${out}, in the format that
- * gs_transform_format then says. ${target}: as in gs_rollup_begin. */
+ * A scrape of a target with these ${labels} (job and instance among them, where it has them) begins; they must live until it ends. What is to be sent is appended to ${out}, which is nobody
+ * else's until the end; where gs_transform_copies nothing is, and it may be NULL. ${target}: as in gs_rollup_begin. ${format}: of the body. */
 void gs_transform_begin(struct gs_transform *transform, const struct gs_label *labels, size_t nlabels, uint64_t target,
     const struct gs_expo_options *format, struct gs_buf *out);
 
+/** gs_transform_window(transform, used, window):
+ * To be called before each gs_expo_feed with the same ${window}; ${used} is gs_expo_used of the one before (first: 0). Only so a job that puts in clearmodes and nothing else
+ * can send the bytes of its target, at a fraction of what writing them anew costs. */
+void gs_transform_window(struct gs_transform *transform, size_t used, struct gs_str window);
+
 /** gs_transform_event(transform, event, err):
- * Take the next event of its exposition. GS_ELIMIT with ${err} (text and limit, as Prometheus words it) beyond a limit, GS_EINVAL for a series that relabelling left without a name, GS_ENOMEM. */
+ * Take the next event of its exposition. GS_ELIMIT with ${err} (text and limit, as Prometheus words it) beyond a limit, GS_EINVAL for a series that relabelling left without a name
+ * or with one that is none, GS_ENOMEM, GS_ELIMIT of ${out}: then gs_transform_end comes next, not ok. That there are more samples than sample_limit is what gs_transform_end says: as in
+ * Prometheus all are counted. */
 GS_MUST_USE enum gs_status gs_transform_event(
     struct gs_transform *transform, const struct gs_expo_event *event, struct gs_error *err);
 
+/** gs_transform_kept(transform): Whether the last event was a sample that is left after relabelling: only such ones are scrape_series_added. */
+bool gs_transform_kept(const struct gs_transform *transform);
+
+/* As of Prometheus: a scrape that fails has what came before it failed. The native part of a histogram counts as none: its classic samples do. */
 struct gs_transform_result {
 	uint64_t samples; /* scrape_samples_scraped */
 	uint64_t kept; /* scrape_samples_post_metric_relabeling; those that a rollup took count, too */
@@ -60,7 +80,9 @@ struct gs_transform_result {
 	bool utf8_names;
 };
 
-/** gs_transform_end(transform, ok, ret, err): The exposition has ended; not ${ok}: it broke off, and what was written is void. Errors as of gs_transform_event. */
+/** gs_transform_end(transform, ok, ret, err):
+ * The exposition has ended; not ${ok}: it broke off. Errors as of gs_transform_event; if there is one, or not ${ok}, ${out} is as it was at the begin, and a rollup has nothing of
+ * this scrape. ${ret} is set in any case. */
 GS_MUST_USE enum gs_status gs_transform_end(
     struct gs_transform *transform, bool ok, struct gs_transform_result *ret, struct gs_error *err);
 

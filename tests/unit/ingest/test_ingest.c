@@ -139,6 +139,29 @@ static void test_honor_labels(void **state) {
 	gs_ingest_free(ingest);
 }
 
+/* An empty label of a sample says that it has none; only with honor_labels does that keep the target's away, as in Prometheus. */
+static void test_honored_empty_labels(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_wire_header header = header_at(gs_clock_wall_ms());
+	const char *body = "x{instance=\"\",job=\"\"} 5\n"
+			   "# TYPE h histogram\nh_bucket{instance=\"\",le=\"+Inf\"} 1\nh_sum{instance=\"\"} 2\n"
+			   "h_count{instance=\"\"} 1\ny{a=\"\",b=\"1\"} 6\n";
+	header.honor_labels = true;
+	send_part(ingest, header, body, 0);
+	assert_string_equal(family(ingest, "x"), "# TYPE x untyped\nx{publisher=\"pub\"} 5\n");
+	assert_string_equal(family(ingest, "h"),
+	    "# TYPE h histogram\nh_bucket{job=\"job\",publisher=\"pub\",le=\"+Inf\"} 1\n"
+	    "h_sum{job=\"job\",publisher=\"pub\"} 2\nh_count{job=\"job\",publisher=\"pub\"} 1\n");
+	assert_string_equal(
+	    family(ingest, "y"), "# TYPE y untyped\ny{instance=\"a:1\",job=\"job\",publisher=\"pub\",b=\"1\"} 6\n");
+	header = header_at(header.time_ms + 1);
+	send_part(ingest, header, body, 0);
+	assert_string_equal(
+	    family(ingest, "x"), "# TYPE x untyped\nx{instance=\"a:1\",job=\"job\",publisher=\"pub\"} 5\n");
+	gs_ingest_free(ingest);
+}
+
 static void test_parts(void **state) {
 	(void)state;
 	struct gs_ingest *ingest = open_ingest();
@@ -501,6 +524,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_scrape),
 	    cmocka_unit_test(test_honor_labels),
+	    cmocka_unit_test(test_honored_empty_labels),
 	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_results),

@@ -25,7 +25,13 @@ struct outcome {
 	int64_t gap_ms; /* the longest between two starts */
 	int64_t duration_us; /* of the last */
 	enum gs_scrape_cause cause; /* of the last */
-	size_t body_size;
+	size_t body_size; /* with pieces: all of them */
+	uint64_t body_hash;
+	unsigned pieces; /* of the last */
+	bool in_pieces;
+	size_t coming; /* bytes of pieces so far */
+	uint64_t coming_hash;
+	unsigned coming_pieces;
 	char text[256];
 	char body[FAULT_BODY]; /* the beginning of the last */
 	char content_type[64];
@@ -37,6 +43,7 @@ struct collector {
 	char urls[FAULT_TARGETS][64];
 	size_t n;
 	struct outcome *outcomes;
+	size_t enough; /* of pieces: refuse more than these bytes; 0: take all */
 	unsigned removed;
 	const void *removed_user; /* of the last one */
 };
@@ -46,6 +53,27 @@ static inline void copy_text(char *out, size_t size, struct gs_str s) {
 	if (n != 0)
 		memcpy(out, s.p, n);
 	out[n] = '\0';
+}
+
+/* FNV-1a, so that it does not matter how the bytes are cut. */
+static inline uint64_t hash_on(uint64_t hash, struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+static inline bool collect_body(
+    void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece) {
+	struct collector *c = ctx;
+	struct outcome *o = target->user;
+	pthread_mutex_lock(&c->mutex);
+	o->coming_hash = hash_on(o->coming_hash, piece);
+	o->coming += piece.n;
+	o->coming_pieces++;
+	copy_text(o->content_type, sizeof(o->content_type), content_type);
+	bool more = c->enough == 0 || o->coming < c->enough;
+	pthread_mutex_unlock(&c->mutex);
+	return more;
 }
 
 static inline void collect(void *ctx, const struct gs_scrape_result *result) {
@@ -61,7 +89,12 @@ static inline void collect(void *ctx, const struct gs_scrape_result *result) {
 	o->last_ms = result->time_ms;
 	o->duration_us = result->duration_us;
 	o->cause = result->cause;
-	o->body_size = result->body.n;
+	o->body_size = o->coming + result->body.n;
+	o->body_hash = hash_on(o->coming_hash, result->body);
+	o->pieces = o->coming_pieces;
+	o->in_pieces = result->in_pieces;
+	o->coming = o->coming_pieces = 0;
+	o->coming_hash = 0;
 	copy_text(o->text, sizeof(o->text), gs_str_of(result->text));
 	copy_text(o->body, sizeof(o->body), result->body);
 	copy_text(o->content_type, sizeof(o->content_type), result->content_type);
@@ -76,7 +109,7 @@ static inline void collect_removed(void *ctx, const struct gs_scrape_target *tar
 	pthread_mutex_unlock(&c->mutex);
 }
 
-static inline struct collector *collector_new(size_t body_limit) {
+static inline struct collector *collector_new_with(size_t body_limit, gs_scrape_body_fn *on_body) {
 	struct collector *c = gs_alloc(sizeof(*c));
 	struct gs_error err = {0};
 	c->outcomes = gs_alloc_array(FAULT_TARGETS, sizeof(*c->outcomes));
@@ -86,11 +119,16 @@ static inline struct collector *collector_new(size_t body_limit) {
 	    .identity = "test",
 	    .body_limit = body_limit,
 	    .on_result = collect,
+	    .on_body = on_body,
 	    .on_removed = collect_removed,
 	    .ctx = c,
 	};
 	assert_int_equal(gs_scraper_new(&options, &c->scraper, &err), GS_OK);
 	return c;
+}
+
+static inline struct collector *collector_new(size_t body_limit) {
+	return collector_new_with(body_limit, NULL);
 }
 
 static inline void collector_free(struct collector *c) {

@@ -443,6 +443,91 @@ static void test_a_user_has_one_target(void **state) {
 	collector_free(c);
 }
 
+static struct outcome one_scrape(const char *path, size_t limit, gs_scrape_body_fn *on_body, size_t enough) {
+	struct collector *c = collector_new_with(limit, on_body);
+	size_t target = collector_add_path(c, server.port, path, 100, 5000);
+	c->enough = enough;
+	collector_start(c);
+	collector_wait(c, 2, 20000);
+	struct outcome o = collector_get(c, target);
+	gs_scraper_stop(c->scraper, 0);
+	collector_free(c);
+	return o;
+}
+
+static void test_large_bodies_come_in_pieces(void **state) {
+	(void)state;
+	static const char *const paths[] = {"big", "large-gzip", "large-slow", "big-gzip", "good", "gzip"};
+	for (size_t i = 0; i < N(paths); i++) {
+		struct outcome whole = one_scrape(paths[i], 8 << 20, NULL, 0);
+		struct outcome pieces = one_scrape(paths[i], 8 << 20, collect_body, 0);
+		assert_int_equal(whole.cause, GS_SCRAPE_OK);
+		assert_int_equal(pieces.cause, GS_SCRAPE_OK);
+		assert_string_equal(pieces.text, "");
+		assert_false(whole.in_pieces);
+		assert_int_equal(pieces.in_pieces, i < 4);
+		assert_int_equal(pieces.body_size, whole.body_size);
+		assert_true(pieces.body_hash == whole.body_hash);
+		assert_true(!pieces.in_pieces || pieces.pieces >= pieces.body_size / 65536);
+		assert_string_equal(pieces.content_type, whole.content_type);
+	}
+}
+
+static void test_large_bodies_that_fail(void **state) {
+	(void)state;
+	static const struct {
+		const char *path;
+		size_t limit, enough;
+		enum gs_scrape_cause cause;
+		const char *text;
+	} bad[] = {
+	    {"large-truncated", 8 << 20, 0, GS_SCRAPE_TRUNCATED, "in the middle"},
+	    {"large-bad-gzip", 8 << 20, 0, GS_SCRAPE_ENCODING, "damaged"},
+	    {"large-short-gzip", 8 << 20, 0, GS_SCRAPE_ENCODING, "cut short"},
+	    {"big", 2 << 20, 0, GS_SCRAPE_BODY_LIMIT, "limit of 2097152 bytes"},
+	    {"endless", 2 << 20, 0, GS_SCRAPE_BODY_LIMIT, "limit of 2097152 bytes"},
+	    {"large-gzip", 2 << 20, 0, GS_SCRAPE_BODY_LIMIT, "limit of 2097152 bytes"},
+	    {"bomb", 2 << 20, 0, GS_SCRAPE_BODY_LIMIT, "limit of 2097152 bytes"},
+	    {"endless-500", 2 << 20, 0, GS_SCRAPE_STATUS, "500"},
+	    {"big", 8 << 20, 1000000, GS_SCRAPE_PARSE, ""},
+	    {"large-gzip", 8 << 20, 1000000, GS_SCRAPE_PARSE, ""},
+	    {"endless", 64 << 20, 1, GS_SCRAPE_PARSE, ""},
+	};
+	for (size_t i = 0; i < N(bad); i++) {
+		struct outcome o = one_scrape(bad[i].path, bad[i].limit, collect_body, bad[i].enough);
+		if (o.cause != bad[i].cause || strstr(o.text, bad[i].text) == NULL)
+			fail_msg("%s: %s (%s)", bad[i].path, gs_scrape_cause_name(o.cause), o.text);
+		assert_true(o.body_size <= bad[i].limit);
+		assert_true(bad[i].enough == 0 || o.body_size < bad[i].enough + 65536);
+	}
+}
+
+/* More large bodies at once than are taken while they come, some of them removed in the middle. */
+static void test_many_large_bodies(void **state) {
+	(void)state;
+	enum { TARGETS = 80 };
+	struct collector *c = collector_new_with(8 << 20, collect_body);
+	for (int i = 0; i < TARGETS; i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "large-slow?%d", i);
+		collector_add_path(c, server.port, path, 500, 30000);
+	}
+	collector_start(c);
+	sleep_ms(900);
+	for (size_t i = 60; i < TARGETS; i++)
+		collector_remove(c, i);
+	collector_wait_removed(c, TARGETS - 60, 5000);
+	c->n = 60;
+	collector_wait(c, 1, 60000);
+	gs_scraper_stop(c->scraper, 0);
+	for (size_t i = 0; i < 60; i++) {
+		assert_int_equal(c->outcomes[i].failures, 0);
+		assert_true(c->outcomes[i].in_pieces && c->outcomes[i].body_size >= 4 << 20);
+		assert_true(c->outcomes[i].body_hash == c->outcomes[0].body_hash);
+	}
+	collector_free(c);
+}
+
 /* Two thousand targets, a third of them in flight at any moment. */
 static void test_two_thousand_targets(void **state) {
 	(void)state;
@@ -517,10 +602,9 @@ static void test_out_of_memory_when_a_target_comes(void **state) {
 }
 
 /* Whichever allocation fails while it runs, the next scrape is well again. */
-static void test_out_of_memory_while_it_runs(void **state) {
-	(void)state;
-	struct collector *c = collector_new(0);
-	size_t target = collector_add_path(c, server.port, "gzip", 50, 2000);
+static void fail_while_it_runs(const char *path, gs_scrape_body_fn *on_body) {
+	struct collector *c = collector_new_with(0, on_body);
+	size_t target = collector_add_path(c, server.port, path, 50, 5000);
 	collector_start(c);
 	collector_wait(c, 1, 5000);
 	for (int n = 0; n < 6; n++) {
@@ -533,6 +617,12 @@ static void test_out_of_memory_while_it_runs(void **state) {
 	}
 	gs_scraper_stop(c->scraper, 0);
 	collector_free(c);
+}
+
+static void test_out_of_memory_while_it_runs(void **state) {
+	(void)state;
+	fail_while_it_runs("gzip", NULL);
+	fail_while_it_runs("large-gzip", collect_body);
 }
 
 /* Where in the way to the first start memory runs out is not known here; in some place it is the start itself. */
@@ -571,6 +661,9 @@ int main(void) {
 	    cmocka_unit_test(test_a_running_scrape_ends_with_its_target),
 	    cmocka_unit_test(test_who_follows_has_the_connection),
 	    cmocka_unit_test(test_targets_come_and_go_from_any_thread),
+	    cmocka_unit_test(test_large_bodies_come_in_pieces),
+	    cmocka_unit_test(test_large_bodies_that_fail),
+	    cmocka_unit_test(test_many_large_bodies),
 	    cmocka_unit_test(test_two_thousand_targets),
 	    cmocka_unit_test(test_out_of_memory_before_the_start),
 	    cmocka_unit_test(test_out_of_memory_when_a_target_comes),
