@@ -32,7 +32,8 @@ struct gs_plain {
 	bool any_first;
 	uint32_t first[8];
 	size_t n;
-	struct branch branches[BRANCHES];
+	struct branch branches
+	    [2 * BRANCHES]; /* n <= BRANCHES at the end: while they are multiplied there are the old and the new ones */
 	char *text;
 };
 
@@ -44,6 +45,7 @@ struct reader {
 	const char *end;
 	size_t begin;
 	bool given_up;
+	enum gs_status status; /* of the words */
 };
 
 static bool at(const struct reader *reader, char c) {
@@ -111,7 +113,7 @@ static void skip_anchor(struct reader *reader, char anchor) {
 /* Add the branch "old text, more" where the text of old is. */
 static void add_branch(struct reader *reader, struct branch old, struct gs_str more) {
 	struct gs_plain *plain = reader->plain;
-	if (plain->n == BRANCHES) {
+	if (plain->n == 2 * BRANCHES) {
 		reader->given_up = true;
 		return;
 	}
@@ -141,15 +143,20 @@ static void multiply(struct reader *reader, const struct gs_str *texts, size_t n
 	memmove(plain->branches + reader->begin, plain->branches + reader->begin + olds,
 	    (plain->n - reader->begin - olds) * sizeof(plain->branches[0]));
 	plain->n -= olds;
+	reader->given_up = plain->n > BRANCHES;
 }
 
-/* The text up to what is no literal, in ${word}. Its memory is that of the buffer, until more is added. */
-static void take_word(struct reader *reader, struct gs_buf *word) {
+/* Add the text up to what is no literal to ${words}. */
+static void take_word(struct reader *reader, struct gs_buf *words) {
 	for (;;) {
 		struct gs_str c = take_literal(reader);
 		if (c.n == 0)
-			return;
-		gs_buf_str(word, c);
+			break;
+		gs_buf_str(words, c);
+	}
+	if (words->status != GS_OK) {
+		reader->status = words->status;
+		reader->given_up = true;
 	}
 }
 
@@ -176,7 +183,7 @@ static bool take_group(struct reader *reader, struct gs_buf *words) {
 		reader->p += more;
 	}
 	bool ends_well = !more && at(reader, ')') && !(reader->p + 1 < reader->end && is_repeat(reader->p[1]));
-	if (!ends_well || words->status != GS_OK) {
+	if (!ends_well || reader->given_up) {
 		reader->p = from;
 		return false;
 	}
@@ -253,6 +260,7 @@ static void take_branch(struct reader *reader, struct gs_buf *words) {
 		skip_branch(reader);
 	}
 	finish(reader, rest);
+	reader->given_up |= reader->plain->n > BRANCHES;
 }
 
 /* Options in the middle, verbs and quotes change the meaning of what follows or stands before. */
@@ -292,7 +300,7 @@ static enum gs_status read_all(struct reader *reader) {
 			break;
 		reader->p++;
 	}
-	enum gs_status status = words.status != GS_OK ? words.status : reader->text.status;
+	enum gs_status status = reader->status != GS_OK ? reader->status : reader->text.status;
 	gs_buf_free(&words);
 	/* More text than can be worth it. */
 	if (status == GS_ELIMIT)
