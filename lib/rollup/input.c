@@ -382,14 +382,24 @@ static bool is_untyped(const struct name *name) {
 	return name->type == GS_TYPE_UNTYPED || name->type == GS_TYPE_GAUGEHISTOGRAM;
 }
 
+static bool has_rule(const struct gs_rollup *r, const struct input *input, size_t rule) {
+	bool has = false;
+	GS_ROLLUP_EACH(r, &input->to, g)
+	has |= group_at(r, g)->rule == rule;
+	return has;
+}
+
 static enum gs_status refer_value(struct gs_rollup *r, struct input *input, const struct name *name, size_t number,
     const struct gs_label *labels, size_t n) {
 	struct rule *rule = &r->rules[number];
 	bool adds = rule->op == GS_ROLLUP_SUM || rule->op == GS_ROLLUP_AVG;
-	struct refs before = input->to;
 	enum gs_status status = gs_rollup_refer(r, &input->to, number, adds ? name->class : CLASS_VALUE, labels, n);
-	if (status != GS_OK || (input->to.group == before.group && input->to.more == before.more))
+	if (status != GS_OK)
 		return status;
+	if (!has_rule(r, input, number)) {
+		input->refused = true;
+		return GS_OK;
+	}
 	rule->nuntyped += input->untyped;
 	input->drop |= rule->drop;
 	return GS_OK;
@@ -438,6 +448,23 @@ enum gs_status gs_rollup_input_new(struct gs_rollup *r, const struct name *name,
 	}
 	*ret = number;
 	return GS_OK;
+}
+
+enum gs_status gs_rollup_input_retry(
+    struct gs_rollup *r, uint32_t number, const struct name *name, const struct gs_label *labels, size_t n) {
+	struct input *input = input_at(r, number);
+	enum gs_status status = GS_OK;
+	input->refused = false;
+	for (size_t i = 0; i < name->ntakes && status == GS_OK; i++) {
+		size_t rule = name->take[i].rule;
+		if (name->take[i].take != TAKE_VALUE || has_rule(r, input, rule))
+			continue;
+		status = refer_value(r, input, name, rule, labels, n);
+		GS_ROLLUP_EACH(r, &input->to, g)
+		group_at(r, g)->live += group_at(r, g)->rule == rule && input->live;
+	}
+	input->refused |= status != GS_OK;
+	return status;
 }
 
 void gs_rollup_input_free(struct gs_rollup *r, uint32_t number) {

@@ -131,6 +131,7 @@ struct input {
 	bool live; /* the last scrape has it */
 	bool counter; /* of its own value */
 	bool untyped;
+	bool refused; /* by a rule whose result is of another class */
 	bool drop;
 };
 
@@ -290,6 +291,10 @@ uint64_t gs_rollup_hash(struct gs_rollup *r, const struct name *name, const stru
 GS_MUST_USE enum gs_status gs_rollup_input_new(struct gs_rollup *r, const struct name *name,
     const struct gs_label *labels, size_t n, uint64_t hash, uint32_t *ret);
 void gs_rollup_input_free(struct gs_rollup *r, uint32_t number);
+
+/** gs_rollup_input_retry(rollup, input, name, labels, n): Ask the rules that refused it again. GS_ENOMEM, GS_ELIMIT. */
+GS_MUST_USE enum gs_status gs_rollup_input_retry(
+    struct gs_rollup *r, uint32_t number, const struct name *name, const struct gs_label *labels, size_t n);
 
 /** gs_rollup_target_free(rollup, target): With all its inputs. */
 void gs_rollup_target_free(struct gs_rollup *r, uint32_t number);

@@ -100,6 +100,8 @@ static enum gs_status take(
 	uint32_t number = find_input(r, hash);
 	if (number == 0)
 		status = gs_rollup_input_new(r, name, sorted, n, hash, &number);
+	else if (input_at(r, number)->refused)
+		status = gs_rollup_input_retry(r, number, name, sorted, n);
 	if (status != GS_OK || number == 0)
 		return status;
 	struct input *input = input_at(r, number);

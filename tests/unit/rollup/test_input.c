@@ -101,6 +101,33 @@ static void test_a_scrape_without_memory(void **state) {
 	}
 }
 
+/* An input that a rule refused is asked again; without memory the scrape fails, and it is asked once more. */
+static void test_a_refused_input_without_memory(void **state) {
+	(void)state;
+	const struct gs_rollup_rule two[] = {
+	    {.op = GS_ROLLUP_MAX, .of = "a|b", .as = "m"}, {.op = GS_ROLLUP_SUM, .of = "a|b", .as = "s"}};
+	for (int64_t n = 0;; n++) {
+		struct fixture f = open_rules(two, 2, 100);
+		scrape(&f, 1, "# TYPE b gauge\nb 1\n");
+		scrape(&f, 2, "# TYPE a counter\na 1\n");
+		assert_results(&f, "# TYPE m gauge\nm 1\n# TYPE s gauge\ns 1\n");
+		gs_rollup_remove(f.rollup, 1);
+		gs_rollup_begin(f.rollup, 2);
+		gs_mem_fail_after(n);
+		enum gs_status status = feed(&f, GS_FORMAT_TEXT, "t2", "# TYPE a counter\na 1\n");
+		bool failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		gs_rollup_end(f.rollup, true);
+		gs_rollup_check(f.rollup);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		scrape(&f, 2, "# TYPE a counter\na 4\n");
+		assert_results(&f, "# TYPE m gauge\nm 4\n# TYPE s counter\ns 3\n");
+		close_fixture(&f);
+		if (!failed)
+			break;
+	}
+}
+
 /* A scrape of what is known allocates nothing. */
 static void test_a_steady_scrape_needs_no_memory(void **state) {
 	(void)state;
@@ -173,6 +200,7 @@ int main(void) {
 	    cmocka_unit_test(test_what_is_beyond_max_series_fails_the_scrape),
 	    cmocka_unit_test(test_what_was_there_stays_at_the_limit),
 	    cmocka_unit_test(test_a_scrape_without_memory),
+	    cmocka_unit_test(test_a_refused_input_without_memory),
 	    cmocka_unit_test(test_a_steady_scrape_needs_no_memory),
 	    cmocka_unit_test(test_parts_that_are_none),
 	    cmocka_unit_test(test_a_sample_without_a_name_is_nothing),

@@ -136,9 +136,13 @@ static void test_a_series_that_changes_its_type(void **state) {
 	scrape(&f, 1, "# TYPE a gauge\na 5\n");
 	scrape(&f, 1, "# TYPE a counter\na 6\n");
 	assert_results(&f, "# TYPE q gauge\nq 6\n");
-	scrape(
-	    &f, 1, "# TYPE a counter\na 7\n"); /* the gauge is forgotten, but this input was made while it was there */
-	assert_results(&f, "# TYPE q gauge\nq 7\n");
+	assert_int_equal(gs_rollup_conflicts(f.rollup), 1);
+	/* The gauge has left, so now the sum takes it. */
+	scrape(&f, 1, "# TYPE a counter\na 7\n");
+	assert_results(&f, "# TYPE r counter\nr 1\n# TYPE q gauge\nq 7\n");
+	scrape(&f, 1, "# TYPE a counter\na 9\n");
+	assert_results(&f, "# TYPE r counter\nr 3\n# TYPE q gauge\nq 9\n");
+	assert_int_equal(gs_rollup_conflicts(f.rollup), 1);
 	close_fixture(&f);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
 #include "gravel/base/limits.h"
 #include "rollup_test.h"
 
@@ -296,6 +298,61 @@ static void test_a_summary_begins_again(void **state) {
 	close_fixture(&f);
 }
 
+/* increase() of a counter over its samples, as Prometheus counts it. */
+struct increase {
+	bool any;
+	double last;
+	double total;
+};
+
+static void see(struct increase *increase, double v) {
+	if (increase->any)
+		increase->total += v >= increase->last ? v - increase->last : v;
+	increase->any = true;
+	increase->last = v;
+}
+
+/* Counters that start high, begin again now and then, and come one after the other; the poller starts again ${restarts} times. */
+static void compare_increase(unsigned restarts, uint64_t seed) {
+	struct fixture f = open_sum("c_total");
+	struct increase inputs[5] = {0}, result = {0};
+	double values[5], total = 0;
+	for (unsigned i = 0; i < 5; i++)
+		values[i] = 1e6 * (i + 1);
+	for (unsigned step = 0; step < 600; step++) {
+		unsigned t = step % 5;
+		char body[64];
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		if (step < 60 * t) /* not there yet */
+			continue;
+		values[t] = seed >> 58 == 0 ? (double)(seed >> 40 & 15) : values[t] + (double)(seed >> 40 & 255);
+		snprintf(body, sizeof(body), COUNTER "c_total %.0f\n", values[t]);
+		scrape(&f, t, body);
+		see(&inputs[t], values[t]);
+		see(&result, strtod(strchr(written(&f), '\n') + 2, NULL));
+		if (restarts != 0 && step % (600 / restarts) == 600 / restarts - 1) {
+			close_fixture(&f);
+			f = open_sum("c_total");
+		}
+	}
+	for (unsigned i = 0; i < 5; i++)
+		total += inputs[i].total;
+	assert_true(total > 10000);
+	if (restarts == 0)
+		assert_true(result.total == total);
+	/* Each restart loses what all counters grew by in one round, and adds nothing. */
+	assert_true(result.total <= total && result.total >= total - restarts * 5 * 255.0);
+	close_fixture(&f);
+}
+
+static void test_the_increase_is_that_of_the_inputs(void **state) {
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		compare_increase(0, seed);
+		compare_increase(3, seed);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_counter_counts_from_when_it_is_first_seen),
@@ -304,6 +361,7 @@ int main(void) {
 	    cmocka_unit_test(test_a_target_that_was_down_for_long_is_a_new_one),
 	    cmocka_unit_test(test_a_series_that_misses_scrapes_and_returns),
 	    cmocka_unit_test(test_a_failed_scrape_counts_for_nothing),
+	    cmocka_unit_test(test_the_increase_is_that_of_the_inputs),
 	    cmocka_unit_test(test_gauges_come_and_go),
 	    cmocka_unit_test(test_a_target_that_is_removed_leaves_what_it_added),
 	    cmocka_unit_test(test_a_target_removed_while_it_is_scraped),
