@@ -16,7 +16,7 @@
 
 struct poller {
 	const struct gs_config *config;
-	struct gs_rules **rules; /* one for each job */
+	struct gs_transform **transforms; /* one for each job */
 	struct gs_relay *relay;
 	struct gs_scraper *scraper;
 	struct gs_web *web;
@@ -25,16 +25,20 @@ struct poller {
 
 /* Rules */
 
-static enum gs_status compile_rules(const struct gs_config_job *job, struct gs_rules **ret, struct gs_error *err) {
-	*ret = NULL;
-	if (job->nrules == 0)
-		return GS_OK;
-	struct gs_rule *rules = gs_alloc_array(job->nrules, sizeof(*rules));
+static enum gs_status compile_rules(const struct gs_config_job *job, struct gs_transform **ret, struct gs_error *err) {
+	struct gs_clearmode_rule *rules = gs_alloc_array(job->nrules, sizeof(*rules));
 	if (rules == NULL)
 		return GS_ENOMEM;
 	for (size_t i = 0; i < job->nrules; i++)
-		rules[i] = (struct gs_rule){.metric = job->rules[i].metric, .clearmode = job->rules[i].clearmode};
-	enum gs_status status = gs_rules_new(rules, job->nrules, ret, err);
+		rules[i] =
+		    (struct gs_clearmode_rule){.metric = job->rules[i].metric, .clearmode = job->rules[i].clearmode};
+	struct gs_transform_options options = {
+	    .clearmodes = rules,
+	    .nclearmodes = job->nrules,
+	    .honor_labels = job->honor_labels,
+	    .honor_timestamps = true,
+	};
+	enum gs_status status = gs_transform_new(&options, ret, err);
 	gs_free(rules);
 	return status;
 }
@@ -45,12 +49,13 @@ static void print_problem(const struct gs_config *config, uint32_t line, uint32_
 
 /* One rule alone, so that its place can be named. */
 static bool check_rule(const struct gs_config *config, const struct gs_config_rule *rule) {
-	struct gs_rule one = {.metric = rule->metric, .clearmode = rule->clearmode};
-	struct gs_rules *compiled = NULL;
+	struct gs_clearmode_rule one = {.metric = rule->metric, .clearmode = rule->clearmode};
+	struct gs_transform_options options = {.clearmodes = &one, .nclearmodes = 1, .honor_timestamps = true};
+	struct gs_transform *compiled = NULL;
 	struct gs_error err = {0};
 	struct gs_mode mode;
-	bool regex = gs_rules_new(&one, 1, &compiled, &err) == GS_OK;
-	gs_rules_free(compiled);
+	bool regex = gs_transform_new(&options, &compiled, &err) == GS_OK;
+	gs_transform_free(compiled);
 	if (!regex)
 		print_problem(config, rule->line, rule->column, err.text);
 	bool known = gs_mode_parse(gs_str_of(rule->clearmode), &mode, &err) == GS_OK;
@@ -136,7 +141,7 @@ static enum gs_status add_target(
 }
 
 static enum gs_status add_job(
-    struct poller *poller, const struct gs_config_job *job, struct gs_rules *rules, struct gs_error *err) {
+    struct poller *poller, const struct gs_config_job *job, struct gs_transform *transform, struct gs_error *err) {
 	for (size_t t = 0; t < job->ntargets; t++) {
 		const struct gs_config_target *target = &job->targets[t];
 		struct gs_label *labels = gs_alloc_array(target->nlabels + 2, sizeof(*labels));
@@ -151,10 +156,9 @@ static enum gs_status add_job(
 		    .job = job->name,
 		    .instance = target->name,
 		    .interval_ms = job->scrape_interval,
-		    .honor_labels = job->honor_labels,
 		    .labels = labels,
 		    .nlabels = target->nlabels + 2,
-		    .rules = rules,
+		    .transform = transform,
 		};
 		enum gs_status status = add_target(poller, &options, target->url, job->scrape_timeout);
 		gs_free(labels);
@@ -183,9 +187,9 @@ static enum gs_status add_self(struct poller *poller) {
 
 static enum gs_status add_targets(struct poller *poller, struct gs_error *err) {
 	for (size_t i = 0; i < poller->config->njobs; i++) {
-		enum gs_status status = compile_rules(&poller->config->jobs[i], &poller->rules[i], err);
+		enum gs_status status = compile_rules(&poller->config->jobs[i], &poller->transforms[i], err);
 		if (status == GS_OK)
-			status = add_job(poller, &poller->config->jobs[i], poller->rules[i], err);
+			status = add_job(poller, &poller->config->jobs[i], poller->transforms[i], err);
 		if (status != GS_OK)
 			return status;
 	}
@@ -233,8 +237,8 @@ static void stop(struct poller *poller) {
 	gs_web_stop(poller->web);
 	gs_relay_close(poller->relay, FLUSH_MS);
 	for (size_t i = 0; i < poller->config->njobs; i++)
-		gs_rules_free(poller->rules[i]);
-	gs_free(poller->rules);
+		gs_transform_free(poller->transforms[i]);
+	gs_free(poller->transforms);
 }
 
 static int run(const struct gs_config *config) {
@@ -245,8 +249,8 @@ static int run(const struct gs_config *config) {
 			     "nats://localhost:4222");
 		return EXIT_FAILED;
 	}
-	poller.rules = gs_alloc_array(config->njobs, sizeof(struct gs_rules *));
-	if (poller.rules == NULL)
+	poller.transforms = gs_alloc_array(config->njobs, sizeof(struct gs_transform *));
+	if (poller.transforms == NULL)
 		return EXIT_FAILED;
 	enum gs_status status = start(&poller, &err);
 	if (status == GS_OK) {
