@@ -22,6 +22,7 @@ struct gs_transform {
 	bool limited; /* one of limits */
 	bool honor_labels;
 	bool honor_timestamps;
+	bool shares; /* relabel and clearmodes are another one's */
 	bool makes_names; /* a rule can make a label name that is none */
 	/* Of the scrape. */
 	enum way way;
@@ -84,12 +85,37 @@ enum gs_status gs_transform_new(
 void gs_transform_free(struct gs_transform *t) {
 	if (t == NULL)
 		return;
-	gs_relabel_free(t->relabel);
-	gs_clearmodes_free(t->clearmodes);
+	if (!t->shares) {
+		gs_relabel_free(t->relabel);
+		gs_clearmodes_free(t->clearmodes);
+	}
 	gs_labels_free(t->settle.labels);
 	gs_free(t->settle.target);
 	gs_families_free(&t->families);
 	gs_free(t);
+}
+
+enum gs_status gs_transform_share(const struct gs_transform *transform, struct gs_transform **ret_transform) {
+	struct gs_transform_options options = {
+	    .honor_labels = transform->honor_labels,
+	    .honor_timestamps = transform->honor_timestamps,
+	    .sample_limit = transform->sample_limit,
+	    .label_limit = transform->limits.labels,
+	    .label_name_length_limit = transform->limits.name_length,
+	    .label_value_length_limit = transform->limits.value_length,
+	};
+	struct gs_transform *t = NULL;
+	if (transform->rollup != NULL)
+		return GS_EUNSUPPORTED;
+	enum gs_status status = gs_transform_new(&options, &t, NULL);
+	if (status != GS_OK)
+		return status;
+	t->shares = true;
+	t->relabel = transform->relabel;
+	t->clearmodes = transform->clearmodes;
+	t->makes_names = transform->makes_names;
+	*ret_transform = t;
+	return GS_OK;
 }
 
 bool gs_transform_copies(const struct gs_transform *t) {

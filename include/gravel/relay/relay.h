@@ -4,7 +4,6 @@
 
 #include "gravel/bus/bus.h"
 #include "gravel/expo/expo.h"
-#include "gravel/scrape/rules.h"
 #include "gravel/scrape/scrape.h"
 #include "gravel/transform/transform.h"
 
@@ -38,9 +37,7 @@ struct gs_relay_target_options {
 	const struct gs_label
 	    *labels; /* of the target, after relabelling: job and instance too, where it has them; not kept */
 	size_t nlabels;
-	struct gs_transform *transform; /* of the job; must outlive it */
-	bool honor_labels; /* until transform has these two */
-	struct gs_rules *rules;
+	struct gs_transform *transform; /* of the job; must outlive it. NULL: bodies go as they come, without limits */
 };
 
 /** gs_relay_add(relay, options, ret): What the relay keeps of a target; to be the user pointer of its gs_scrape_target. Any thread. GS_ENOMEM; GS_ELIMIT for labels that do

@@ -47,6 +47,12 @@ GS_MUST_USE enum gs_status gs_transform_new(
     const struct gs_transform_options *options, struct gs_transform **ret_transform, struct gs_error *err);
 void gs_transform_free(struct gs_transform *transform);
 
+/** gs_transform_share(transform, ret_transform):
+ * Another one that does the same with the same compiled rules, for a scrape that is under way while others of the job begin and end. ${transform} must outlive it; both belong to one
+ * thread. GS_EUNSUPPORTED with a rollup, which takes one scrape after the other; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_transform_share(
+    const struct gs_transform *transform, struct gs_transform **ret_transform);
+
 /** gs_transform_copies(transform): Whether the body goes as it is, so that only limits are to be checked: gs_transform_event writes nothing. */
 bool gs_transform_copies(const struct gs_transform *transform);
 
