@@ -25,6 +25,7 @@ struct gs_relay_target {
 	char *label_text; /* what those point to */
 	/* The scraper's thread alone. */
 	struct gs_series_set *series;
+	bool known; /* to its transform */
 	struct gs_intake *intake; /* of a body that comes in pieces */
 	enum gs_scrape_cause last_cause; /* that was logged */
 	/* Under the relay's lock. */
@@ -72,6 +73,11 @@ static void put_intake(struct gs_relay *relay, struct gs_intake *intake) {
 	relay->spare[relay->nspare++] = intake;
 }
 
+/* What its scrapes are to a transform. */
+static uint64_t target_number(const struct gs_relay_target *target) {
+	return (uint64_t)(uintptr_t)target;
+}
+
 static void begin_intake(struct gs_relay *relay, struct gs_relay_target *target, struct gs_intake *intake,
     struct gs_str content_type, bool pieces) {
 	struct gs_intake_options options = {
@@ -80,11 +86,12 @@ static void begin_intake(struct gs_relay *relay, struct gs_relay_target *target,
 	    .transform = target->options.transform,
 	    .labels = target->own_labels,
 	    .nlabels = target->options.nlabels,
-	    .target = (uint64_t)(uintptr_t)target,
+	    .target = target_number(target),
 	    .pieces = pieces,
 	    .codec = relay->codec,
 	    .part_size = gs_outgoing_part_size(relay->outgoing),
 	};
+	target->known = true;
 	gs_intake_begin(intake, &options);
 }
 
@@ -417,7 +424,12 @@ void gs_relay_remove(struct gs_relay *relay, struct gs_relay_target *target, boo
 	if (target->next != NULL)
 		target->next->link = target->link;
 	gs_lock_release(&relay->lock);
+	struct gs_transform *transform = target->options.transform;
+	uint64_t number = target_number(target);
+	bool known = target->known;
 	target_free(target);
+	if (transform != NULL && known)
+		gs_transform_remove(transform, number);
 }
 
 void gs_relay_target_state(

@@ -118,6 +118,11 @@ enum gs_status gs_transform_share(const struct gs_transform *transform, struct g
 	return GS_OK;
 }
 
+void gs_transform_remove(struct gs_transform *transform, uint64_t target) {
+	if (transform->rollup != NULL)
+		gs_rollup_remove(transform->rollup, target);
+}
+
 bool gs_transform_copies(const struct gs_transform *t) {
 	return t->relabel == NULL && t->clearmodes == NULL && t->rollup == NULL && t->honor_timestamps;
 }

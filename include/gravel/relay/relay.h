@@ -46,7 +46,7 @@ GS_MUST_USE enum gs_status gs_relay_add(
     struct gs_relay *relay, const struct gs_relay_target_options *options, struct gs_relay_target **ret);
 
 /** gs_relay_remove(relay, target, gone): Free it. ${gone}: it left for good, so say so to the receivers, who drop its series; else another target of the same name takes its place. The
- * scraper's thread (gs_scrape_removed_fn). */
+ * scraper's thread (gs_scrape_removed_fn); any for one that was never scraped and is not gone. */
 void gs_relay_remove(struct gs_relay *relay, struct gs_relay_target *target, bool gone);
 
 /* What a page of targets says of one. */

@@ -62,6 +62,9 @@ bool gs_transform_copies(const struct gs_transform *transform);
 void gs_transform_begin(struct gs_transform *transform, const struct gs_label *labels, size_t nlabels, uint64_t target,
     const struct gs_expo_options *format, struct gs_buf *out);
 
+/** gs_transform_remove(transform, target): The target left: what a rollup knows of it goes, too. None of its scrapes is under way. */
+void gs_transform_remove(struct gs_transform *transform, uint64_t target);
+
 /** gs_transform_window(transform, used, window):
  * To be called before each gs_expo_feed with the same ${window}; ${used} is gs_expo_used of the one before (first: 0). Only so a job that puts in clearmodes and nothing else
  * can send the bytes of its target, at a fraction of what writing them anew costs. */
