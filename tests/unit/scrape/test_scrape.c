@@ -536,7 +536,7 @@ static void test_thousands_that_are_ill_delay_nobody(void **state) {
 	int fd = refusing_socket(&refusing);
 	struct collector *c = collector_new_with(0, collect_body);
 	for (int i = 0; i < EACH; i++) {
-		char path[64];
+		char path[20];
 		snprintf(path, sizeof(path), "hang?%d", i);
 		collector_add_path(c, server.port, path, 4000, 3000);
 		snprintf(path, sizeof(path), "drip?%d", i);
