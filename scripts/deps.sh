@@ -10,16 +10,22 @@
 # Nothing is installed that is there already, and nothing is asked of the package manager when nothing is missing.
 
 GRAVEL_DEB_BUILD="gcc libc6-dev cmake ninja-build pkg-config curl libnats-dev libmicrohttpd-dev libcurl4-openssl-dev
-	libzstd-dev zlib1g-dev libpcre2-dev libxxhash-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler"
-GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format"
+	libzstd-dev zlib1g-dev libpcre2-dev libssl-dev libxxhash-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler
+	libjansson-dev libc-ares-dev"
+# The two libraries at the end are what unbound, which is only unpacked, needs beside those of the build.
+GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format
+	libevent-2.1-7 libpython3.11"
 
 GRAVEL_EL_BUILD="gcc cmake ninja-build pkgconf-pkg-config curl libmicrohttpd-devel libcurl-devel libzstd-devel zlib-devel
-	pcre2-devel xxhash-devel libyaml-devel protobuf-c-devel protobuf-c-compiler"
+	pcre2-devel openssl-devel xxhash-devel libyaml-devel protobuf-c-devel protobuf-c-compiler
+	jansson-devel c-ares-devel"
 GRAVEL_EL_TEST="libcmocka-devel python3 python3-pytest python3-pytest-xdist clang clang-tools-extra libasan libubsan libtsan"
 
 # variable, Debian package, path inside it, names under which it may be on PATH
 GRAVEL_PEERS="
 GRAVEL_NATS_SERVER nats-server usr/sbin/nats-server nats-server
+GRAVEL_ETCD etcd-server usr/bin/etcd etcd
+GRAVEL_UNBOUND unbound usr/sbin/unbound unbound
 GRAVEL_NODE_EXPORTER prometheus-node-exporter usr/bin/prometheus-node-exporter prometheus-node-exporter node_exporter
 GRAVEL_PROMETHEUS prometheus usr/bin/prometheus prometheus
 GRAVEL_PROMTOOL prometheus usr/bin/promtool promtool

@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,8 +13,12 @@
 
 /* One message a subject: a new scrape replaces what it finds (DESIGN 5). */
 #define MESSAGES_PER_SUBJECT 1
+#define REPORT_MAX ((size_t)16 * 1024 * 1024)
 
 static const char *program_name;
+static pthread_t main_thread;
+static const struct program *this_program; /* what program_load needs, from the start on */
+static const char *config_file, *listen_address;
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_EXIT };
 
@@ -44,8 +49,9 @@ static void print_help(const struct program *program) {
 	       "                       and exit\n"
 	       "  -h, --help           print this text and exit\n"
 	       "  -V, --version        print the version and exit\n"
-	       "\nSignals: TERM and INT stop in order, HUP opens the log file again.\n"
-	       "Exit status: 0 after a stop in order, 1 on an error, 2 on wrong usage.\n");
+	       "\nSignals: TERM and INT stop in order, HUP opens the log file again%s.\n"
+	       "Exit status: 0 after a stop in order, 1 on an error, 2 on wrong usage.\n",
+	    program->reloads ? " and\nreads the configuration again" : "");
 }
 
 static struct command_line parse_options(const struct program *program, int argc, char **argv) {
@@ -137,10 +143,15 @@ static void block_signals(void) {
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread starts: all inherit it */
+	main_thread = pthread_self();
 	signal(SIGPIPE, SIG_IGN);
 }
 
-void program_wait(void) {
+void program_hup(void) {
+	pthread_kill(main_thread, SIGHUP);
+}
+
+void program_wait(void (*on_hup)(void *ctx), void *ctx) {
 	sigset_t set;
 	int sig = 0;
 	sigemptyset(&set);
@@ -148,51 +159,77 @@ void program_wait(void) {
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	while (sigwait(&set, &sig) != 0 || sig == SIGHUP) {
-		if (sig == SIGHUP)
-			gs_log_reopen();
+		if (sig != SIGHUP)
+			continue;
+		gs_log_reopen();
+		if (on_hup != NULL)
+			on_hup(ctx);
 	}
 	gs_log(GS_LOG_INFO, "stopping on signal %s", sig == SIGTERM ? "TERM" : "INT");
 }
 
-static int act(const struct program *program, const struct command_line *line, const struct gs_config *config) {
-	if (program->check != NULL && !program->check(config))
-		return EXIT_FAILED;
-	if (line->action == ACTION_DUMP)
-		return dump(config);
+enum gs_status program_load(struct gs_buf *report, struct gs_config **ret_config) {
+	struct gs_config *config = NULL;
+	struct gs_config_report found;
+	struct gs_error err = {0};
+	enum gs_status status = gs_config_load(config_file, &found, &config);
+	gs_buf_init(report, REPORT_MAX);
+	gs_buf_str(report, gs_buf_slice(&found.text));
+	gs_config_report_free(&found);
+	if (status == GS_ENOMEM)
+		gs_buf_printf(report, "%s: out of memory\n", program_name);
+	if (status == GS_OK && listen_address != NULL)
+		status = gs_config_set_listen(config, listen_address, &err);
+	if (err.text[0] != '\0')
+		gs_buf_printf(report, "%s: -l: %s\n", program_name, err.text);
+	if (status == GS_OK && this_program->check != NULL && !this_program->check(config, report))
+		status = GS_EINVAL;
+	if (status == GS_OK)
+		*ret_config = config;
+	else
+		gs_config_free(config);
+	return status;
+}
+
+/* Takes ${config} over. */
+static int act(const struct program *program, const struct command_line *line, struct gs_config *config) {
+	int code = EXIT_DONE;
+	if (line->action == ACTION_DUMP) {
+		code = dump(config);
+		gs_config_free(config);
+		return code;
+	}
 	if (line->action == ACTION_CHECK) {
 		printf("%s: valid\n", line->config != NULL ? line->config : "no configuration file, defaults");
-		return EXIT_DONE;
+		gs_config_free(config);
+		return code;
 	}
 	block_signals();
 	raise_open_files();
-	if (!open_log(program, config))
+	if (!open_log(program, config)) {
+		gs_config_free(config);
 		return EXIT_FAILED;
+	}
 	gs_metric_set_l(GS_M_BUILD_INFO, 1, program->name, GRAVEL_VERSION);
-	int code = program->run(config);
+	code = program->run(config);
 	gs_log_close();
 	return code;
 }
 
 int program_main(const struct program *program, int argc, char **argv) {
 	struct gs_config *config = NULL;
-	struct gs_config_report report;
+	struct gs_buf report;
 	program_name = program->name;
 	struct command_line line = parse_options(program, argc, argv);
 	if (line.action == ACTION_EXIT)
 		return line.exit_code;
-	enum gs_status status = gs_config_load(line.config, &report, &config);
-	print_buf(&report.text, stderr);
-	gs_config_report_free(&report);
-	if (status == GS_ENOMEM)
-		fprintf(stderr, "%s: out of memory\n", program->name);
-	struct gs_error err = {0};
-	if (status == GS_OK && line.listen != NULL)
-		status = gs_config_set_listen(config, line.listen, &err);
-	if (err.text[0] != '\0')
-		fprintf(stderr, "%s: -l: %s\n", program->name, err.text);
-	int code = status == GS_OK ? act(program, &line, config) : EXIT_FAILED;
-	gs_config_free(config);
-	return code;
+	this_program = program;
+	config_file = line.config;
+	listen_address = line.listen;
+	enum gs_status status = program_load(&report, &config);
+	print_buf(&report, stderr);
+	gs_buf_free(&report);
+	return status == GS_OK ? act(program, &line, config) : EXIT_FAILED;
 }
 
 /* The default name of a stream: its topic in upper case, what JetStream refuses in names as '_'. */
@@ -233,4 +270,18 @@ void program_bus_options(const struct gs_config *config, const struct gs_config_
 		    .memory = stream->storage == GS_STORAGE_MEMORY,
 		},
 	};
+}
+
+void program_push_options(const struct gs_config *config, const struct gs_config_stream *stream,
+    struct program_bus *memory, struct gs_bus_options *ret) {
+	program_bus_options(config, stream, memory, ret);
+	size_t n = strlen(memory->stream);
+	if (stream->push_stream != NULL && stream->push_stream[0] != '\0')
+		snprintf(memory->stream, sizeof(memory->stream), "%s", stream->push_stream);
+	else
+		snprintf(memory->stream + n, sizeof(memory->stream) - n, "_PUSH");
+	snprintf(memory->subjects, sizeof(memory->subjects), "%s.push.>", stream->topic);
+	ret->stream.max_age_ms = stream->push_retention;
+	ret->stream.max_msgs_per_subject = 0; /* a log: every push counts */
+	ret->stream.whole = true;
 }

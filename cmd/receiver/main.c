@@ -16,6 +16,16 @@ static void on_message(void *ctx, const struct gs_bus_message *message) {
 	gs_ingest_message(ctx, &taken);
 }
 
+static void on_push(void *ctx, const struct gs_bus_message *message) {
+	struct gs_ingest_message taken = {
+	    .subject = message->subject,
+	    .header = message->header,
+	    .data = message->data,
+	    .stored_ms = message->time_ms,
+	};
+	gs_ingest_pushed(ctx, &taken);
+}
+
 static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *err) {
 	const struct gs_config *config = receiver->config;
 	struct gs_ingest_options options = {
@@ -47,7 +57,14 @@ static enum gs_status start_bus(struct receiver *receiver, struct gs_error *err)
 		return GS_OK;
 	program_bus_options(receiver->config, stream, &memory, &options);
 	enum gs_status status = gs_bus_open(&options, &receiver->bus, err);
-	return status == GS_OK ? gs_bus_consume(receiver->bus, on_message, receiver->ingest, err) : status;
+	if (status == GS_OK)
+		status = gs_bus_consume(receiver->bus, on_message, receiver->ingest, err);
+	program_push_options(receiver->config, stream, &memory, &options);
+	if (status == GS_OK)
+		status = gs_bus_add_stream(receiver->bus, &options, err);
+	if (status == GS_OK)
+		status = gs_bus_consume_on(receiver->bus, GS_BUS_SECOND, on_push, receiver->ingest, err);
+	return status;
 }
 
 static enum gs_status start(struct receiver *receiver, struct gs_error *err) {
@@ -72,18 +89,19 @@ static void stop(struct receiver *receiver) {
 	gs_ingest_free(receiver->ingest);
 }
 
-static int run(const struct gs_config *config) {
+static int run(struct gs_config *config) {
 	struct receiver receiver = {.config = config};
 	struct gs_error err = {0};
 	enum gs_status status = start(&receiver, &err);
 	if (status == GS_OK) {
 		gs_log(GS_LOG_INFO, "version %s listens on port %u%s", GRAVEL_VERSION, gs_web_port(receiver.web),
 		    receiver.bus != NULL ? "" : " for pushes only: receiver_stream.urls is not set");
-		program_wait();
+		program_wait(NULL, NULL);
 	} else {
 		program_fail("%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
 	}
 	stop(&receiver);
+	gs_config_free(config);
 	return status == GS_OK ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <strings.h>
+
 #include "gravel/base/num.h"
 
 #define PORT_MAX 65535
@@ -26,6 +28,14 @@ static bool is_control(struct gs_str s, size_t i) {
 const char *gs_check_text(struct gs_str s) {
 	for (size_t i = 0; i < s.n; i++) {
 		if (is_control(s, i))
+			return "has a control character";
+	}
+	return gs_str_is_utf8(s) ? NULL : "is not UTF-8";
+}
+
+const char *gs_check_raw(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0' || ((unsigned char)s.p[i] >= 0x80 && is_control(s, i)))
 			return "has a control character";
 	}
 	return gs_str_is_utf8(s) ? NULL : "is not UTF-8";
@@ -152,18 +162,37 @@ const char *gs_check_stream(struct gs_str s) {
 	return NULL;
 }
 
-static bool is_label_byte(char c, bool first) {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
+static bool is_letter(char c) {
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c) {
+	return c >= '0' && c <= '9';
+}
+
+/* Letters, digits but for the first, and ${more}. */
+static bool is_name(struct gs_str s, const char *more) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0' ||
+		    !(is_letter(s.p[i]) || (i != 0 && is_digit(s.p[i])) || strchr(more, s.p[i]) != NULL))
+			return false;
+	}
+	return s.n != 0;
+}
+
+const char *gs_check_any_label_name(struct gs_str s) {
+	return is_name(s, "_") ? NULL : "is no label name ([a-zA-Z_][a-zA-Z0-9_]*)";
+}
+
+const char *gs_check_metric_name(struct gs_str s) {
+	return is_name(s, "_:") ? NULL : "is no metric name ([a-zA-Z_:][a-zA-Z0-9_:]*)";
 }
 
 const char *gs_check_label_name(struct gs_str s) {
 	static const char *const taken[] = {"job", "instance", "publisher"};
-	if (s.n == 0)
-		return "is no label name ([a-zA-Z_][a-zA-Z0-9_]*)";
-	for (size_t i = 0; i < s.n; i++) {
-		if (!is_label_byte(s.p[i], i == 0))
-			return "is no label name ([a-zA-Z_][a-zA-Z0-9_]*)";
-	}
+	const char *wrong = gs_check_any_label_name(s);
+	if (wrong != NULL)
+		return wrong;
 	if (gs_str_starts(s, GS_STR("__")))
 		return "begins with \"__\", which is reserved";
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
@@ -173,4 +202,96 @@ const char *gs_check_label_name(struct gs_str s) {
 	if (gs_str_eq(s, GS_STR("clearmode")))
 		return "is no label of a target; use the job's \"clearmodes\"";
 	return NULL;
+}
+
+const char *gs_check_scheme(struct gs_str s) {
+	return gs_str_eq(s, GS_STR("http")) || gs_str_eq(s, GS_STR("https")) ? NULL : "is http or https";
+}
+
+const char *gs_check_proxy_url(struct gs_str s) {
+	struct gs_url url;
+	const char *wrong = gs_check_url(s, &url);
+	if (wrong != NULL)
+		return wrong;
+	if (gs_check_scheme(url.scheme) != NULL && !gs_str_eq(url.scheme, GS_STR("socks5")))
+		return "must begin with http://, https:// or socks5://";
+	return url.rest.n == 0 || gs_str_eq(url.rest, GS_STR("/")) ? NULL : "must end after host and port";
+}
+
+static bool is_word(struct gs_str s, const char *word) {
+	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
+}
+
+/* RFC 9110, section 5.6.2 */
+static bool is_token(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0' ||
+		    !(is_letter(s.p[i]) || is_digit(s.p[i]) || strchr("!#$%&'*+-.^_`|~", s.p[i]) != NULL))
+			return false;
+	}
+	return s.n != 0;
+}
+
+const char *gs_check_authorization_type(struct gs_str s) {
+	if (is_word(s, "basic"))
+		return "is not Basic here: use basic_auth";
+	return s.n == 0 || is_token(s) ? NULL : "is one word without blanks"; /* empty: the default */
+}
+
+const char *gs_check_header_name(struct gs_str s) {
+	static const char *const taken[] = {"Accept", "Accept-Encoding", "Authorization", "Connection",
+	    "Content-Encoding", "Content-Length", "Content-Type", "Host", "Keep-Alive", "Proxy-Authenticate",
+	    "Proxy-Authorization", "Transfer-Encoding", "User-Agent", "Www-Authenticate",
+	    "X-Prometheus-Scrape-Timeout-Seconds"};
+	if (!is_token(s))
+		return "is no name of a header";
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (is_word(s, taken[i]))
+			return "is set by the poller itself";
+	}
+	return NULL;
+}
+
+const char *gs_check_no_blank(struct gs_str s) {
+	return has_blank(s) ? "has a blank in it" : NULL;
+}
+
+const char *gs_check_server_name(struct gs_str s) {
+	return is_host(s) ? NULL : "is no name of a host";
+}
+
+const char *gs_check_address(struct gs_str s) {
+	return s.n != 0 && memchr(s.p, '/', s.n) != NULL
+		   ? "is an address (host:port) and has no '/'; see scheme and metrics_path"
+		   : gs_check_no_blank(s);
+}
+
+const char *gs_check_sd_file(struct gs_str s) {
+	static const struct gs_str ends[] = {GS_STR_INIT(".json"), GS_STR_INIT(".yml"), GS_STR_INIT(".yaml"),
+	    GS_STR_INIT(".JSON"), GS_STR_INIT(".YML"), GS_STR_INIT(".YAML")};
+	const char *star = s.n != 0 ? memchr(s.p, '*', s.n) : NULL;
+	bool ended = false;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		ended = ended || gs_str_ends(s, ends[i]);
+	if (!ended)
+		return "must end in .json, .yml or .yaml";
+	if (star != NULL && memchr(star, '/', s.n - (size_t)(star - s.p)) != NULL)
+		return "has '*' before its last part";
+	return NULL;
+}
+
+const char *gs_check_bucket(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (!is_letter(s.p[i]) && !is_digit(s.p[i]) && s.p[i] != '_' && s.p[i] != '-')
+			return "is no name of a bucket ([a-zA-Z0-9_-]+)";
+	}
+	return NULL;
+}
+
+const char *gs_check_kv_prefix(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0' || (!is_letter(s.p[i]) && !is_digit(s.p[i]) && strchr("-/_=.", s.p[i]) == NULL))
+			return "is no beginning of a key ([a-zA-Z0-9_=./-]+)";
+	}
+	return s.n != 0 && s.p[0] == '.' ? "begins with a dot, as no key does" : NULL;
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,14 +81,15 @@ static enum gs_status set_identity(struct gs_config *config) {
 	return config->identity != NULL ? GS_OK : GS_ENOMEM;
 }
 
-static enum gs_status parse(struct gs_str text, struct gs_problems *problems, struct gs_config *config) {
+static enum gs_status parse(
+    struct gs_str text, struct gs_str folder, struct gs_problems *problems, struct gs_config *config) {
 	struct gs_node *root = NULL;
 	struct gs_arena *arena = gs_arena_new(ARENA_MAX);
 	if (arena == NULL)
 		return GS_ENOMEM;
 	enum gs_status status = gs_tree_parse(text, arena, problems, &root);
 	if (status == GS_OK)
-		status = gs_load_tree(root, problems, ((struct holder *)config)->arena, config);
+		status = gs_load_tree(root, folder, problems, ((struct holder *)config)->arena, config);
 	if (status == GS_OK)
 		status = set_identity(config);
 	gs_arena_free(arena);
@@ -106,8 +109,9 @@ static enum gs_status conclude(
 	return report->text.status == GS_OK ? status : GS_ENOMEM;
 }
 
-enum gs_status gs_config_parse(
-    struct gs_str text, const char *file, struct gs_config_report *report, struct gs_config **ret_config) {
+/* gs_config_parse with the folder where relative paths begin. */
+static enum gs_status parse_in(struct gs_str text, const char *file, struct gs_str folder,
+    struct gs_config_report *report, struct gs_config **ret_config) {
 	struct gs_problems problems;
 	*report = (struct gs_config_report){0};
 	gs_buf_init(&report->text, REPORT_MAX);
@@ -118,7 +122,7 @@ enum gs_status gs_config_parse(
 		gs_problems_error(&problems, 0, 0, "is larger than %d bytes", GS_LIMIT_CONFIG);
 		status = GS_ELIMIT;
 	} else if (config != NULL) {
-		status = parse(text, &problems, config);
+		status = parse(text, folder, &problems, config);
 	}
 	status = conclude(status, &problems, file != NULL ? file : "config", report);
 	gs_problems_free(&problems);
@@ -127,6 +131,19 @@ enum gs_status gs_config_parse(
 	else
 		gs_config_free(config);
 	return status;
+}
+
+/* The folder in the name of a file; empty if there is none. */
+static struct gs_str folder_of(const char *file) {
+	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+	if (slash == NULL)
+		return (struct gs_str){0};
+	return gs_str_make(file, slash != file ? (size_t)(slash - file) : 1);
+}
+
+enum gs_status gs_config_parse(
+    struct gs_str text, const char *file, struct gs_config_report *report, struct gs_config **ret_config) {
+	return parse_in(text, file, folder_of(file), report, ret_config);
 }
 
 static enum gs_status read_all(int fd, struct gs_buf *buf) {
@@ -170,9 +187,21 @@ static enum gs_status cannot_read(enum gs_status status, const char *file, struc
 	return status;
 }
 
+/* The same as an absolute one, so that what is dumped means the same everywhere; in ${out} unless it is one already. */
+static struct gs_str absolute_folder(const char *file, char out[PATH_MAX]) {
+	struct gs_str folder = folder_of(file);
+	if (file[0] == '/' || getcwd(out, PATH_MAX) == NULL)
+		return folder;
+	size_t n = strlen(out);
+	if (folder.n != 0 && n + folder.n + 2 <= PATH_MAX)
+		n += (size_t)snprintf(out + n, PATH_MAX - n, "/%.*s", GS_FMT(folder));
+	return gs_str_make(out, n);
+}
+
 enum gs_status gs_config_load(const char *file, struct gs_config_report *report, struct gs_config **ret_config) {
 	struct gs_buf text;
 	enum gs_status status;
+	char folder[PATH_MAX];
 	if (file == NULL)
 		return gs_config_parse((struct gs_str){0}, NULL, report, ret_config);
 	*report = (struct gs_config_report){0};
@@ -180,7 +209,7 @@ enum gs_status gs_config_load(const char *file, struct gs_config_report *report,
 	gs_buf_init(&text, GS_LIMIT_CONFIG + READ_STEP);
 	status = read_file(file, &text);
 	if (status == GS_OK)
-		status = gs_config_parse(gs_buf_slice(&text), file, report, ret_config);
+		status = parse_in(gs_buf_slice(&text), file, absolute_folder(file, folder), report, ret_config);
 	else
 		status = cannot_read(status, file, report);
 	gs_buf_free(&text);

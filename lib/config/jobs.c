@@ -6,8 +6,6 @@
 #include "gravel/base/map.h"
 #include "load.h"
 
-#define LABELS_MAX (GS_LIMIT_LABELS / 2) /* a target's own; the scrape brings more */
-
 void gs_load_rules(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
     const struct gs_node *node, struct gs_config_job *job) {
 	if (!gs_load_is(l, path, node, GS_NODE_MAPPING))
@@ -23,27 +21,6 @@ void gs_load_rules(struct gs_loader *l, const struct gs_config_key *key, const s
 		rule->column = node->items[i]->column;
 		rule->clearmode_line = node->items[i + 1]->line;
 		rule->clearmode_column = node->items[i + 1]->column;
-	}
-}
-
-void gs_load_labels(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
-    const struct gs_node *node, struct gs_config_target *target) {
-	if (!gs_load_is(l, path, node, GS_NODE_MAPPING))
-		return;
-	if (node->nitems / 2 > LABELS_MAX)
-		gs_load_error(l, path, node, "has more than %d labels", LABELS_MAX);
-	target->nlabels = 0;
-	target->labels = gs_load_alloc(l, node->nitems / 2, sizeof(target->labels[0]));
-	for (size_t i = 0; i < node->nitems && !l->no_memory; i += 2) {
-		const struct gs_node *name = node->items[i];
-		struct gs_path here = {.up = path, .name = name->text};
-		struct gs_config_label *label = &target->labels[target->nlabels++];
-		const char *wrong = key->check(name->text);
-		if (wrong != NULL)
-			gs_load_error(l, &here, name, "%s", wrong);
-		else
-			label->name = gs_load_text(l, path, name, 0, key->max);
-		label->value = gs_load_text(l, &here, node->items[i + 1], 1, key->max);
 	}
 }
 
@@ -85,34 +62,27 @@ static void check_instance(struct gs_loader *l, const struct gs_path *path, cons
 		l->no_memory = true;
 }
 
-static void load_target(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node,
-    struct gs_config_target *target, struct gs_map *seen) {
-	gs_keys_defaults(&gs_keys_target, target);
-	gs_load_section(l, &gs_keys_target, path, node, target);
-	if (target->name == NULL && target->url != NULL)
-		target->name = host_and_port(l, target->url);
-	if (target->name != NULL)
-		check_instance(l, path, node, target, seen);
-}
-
-void gs_load_targets(
-    struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, struct gs_config_job *job) {
-	if (!gs_load_is(l, path, node, GS_NODE_LIST))
-		return;
-	l->targets += node->nitems;
-	if (l->targets > GS_LIMIT_TARGETS) {
-		gs_load_error(l, path, node, "is too long: more than %d targets in all", GS_LIMIT_TARGETS);
-		return;
-	}
+void gs_load_targets(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base) {
+	struct gs_config_job *job = base;
+	if (node->kind != GS_NODE_LIST || job->ntargets < node->nitems)
+		return; /* noted before */
+	struct gs_config_target *targets = job->targets + (job->ntargets - node->nitems);
 	struct gs_map *seen = gs_map_new(node->nitems + 1);
-	job->ntargets = 0;
-	job->targets = gs_load_alloc(l, node->nitems, sizeof(job->targets[0]));
 	l->no_memory = l->no_memory || seen == NULL;
 	for (size_t i = 0; i < node->nitems && !l->no_memory; i++) {
 		struct gs_path here = {.up = path, .index = i};
-		load_target(l, &here, node->items[i], &job->targets[job->ntargets++], seen);
+		if (targets[i].name == NULL && targets[i].url != NULL)
+			targets[i].name = host_and_port(l, targets[i].url);
+		if (targets[i].name != NULL)
+			check_instance(l, &here, node->items[i], &targets[i], seen);
 	}
 	gs_map_free(seen);
+}
+
+void gs_load_dns(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base) {
+	const struct gs_config_sd *sd = base;
+	if (sd->dns_type != GS_DNS_SRV && sd->dns_port == 0)
+		gs_load_error(l, path, node, "needs a port: only SRV records have one");
 }
 
 static void inherit_times(
@@ -127,20 +97,68 @@ static void inherit_times(
 		job->scrape_timeout = job->scrape_interval;
 }
 
-void gs_load_jobs(
+/* One job; ${name} is the node that says how it is called. */
+static void load_job(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
+    const struct gs_node *name, const struct gs_node *node, struct gs_config_job *job) {
+	const char *given = job->name;
+	gs_keys_defaults(section, job);
+	job->name = given;
+	job->line = name->line;
+	job->column = name->column;
+	if (!gs_node_is_null(node))
+		gs_load_section(l, section, path, node, job);
+	inherit_times(l, path, node, job);
+	if (job->body_size_limit > GS_LIMIT_WIRE_BODY)
+		job->body_size_limit = GS_LIMIT_WIRE_BODY;
+}
+
+static void remember_name(
+    struct gs_loader *l, const struct gs_path *path, const struct gs_node *name, const struct gs_config_job *job) {
+	if (job->name == NULL)
+		return; /* noted before */
+	struct gs_str key = gs_str_of(job->name);
+	const struct gs_node *first = gs_map_get(l->names, key);
+	if (first == NULL && gs_map_put(l->names, key, (void *)(uintptr_t)name) != GS_OK)
+		l->no_memory = true;
+	else if (first != NULL && path != NULL)
+		gs_load_error(l, path, name, "is a duplicate: a job \"%s\" stands first in line %lu", job->name,
+		    (unsigned long)first->line);
+}
+
+static void load_mapping(
     struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
-	struct gs_config *config = l->config;
-	if (!gs_load_is(l, path, node, GS_NODE_MAPPING))
-		return;
-	config->jobs = gs_load_alloc(l, node->nitems / 2, sizeof(config->jobs[0]));
 	for (size_t i = 0; i < node->nitems && !l->no_memory; i += 2) {
-		const struct gs_node *name = node->items[i], *value = node->items[i + 1];
+		const struct gs_node *name = node->items[i];
 		struct gs_path here = {.up = path, .name = name->text};
-		struct gs_config_job *job = &config->jobs[config->njobs++];
+		struct gs_config_job *job = &l->config->jobs[l->config->njobs++];
 		job->name = gs_load_text(l, path, name, 1, key->max);
-		gs_keys_defaults(&gs_keys_job, job);
-		if (!gs_node_is_null(value))
-			gs_load_section(l, &gs_keys_job, &here, value, job);
-		inherit_times(l, &here, value, job);
+		load_job(l, key->section, &here, name, node->items[i + 1], job);
+		remember_name(l, NULL, name, job); /* twice in the mapping was noted as a duplicate key */
 	}
+}
+
+static void load_list(
+    struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
+	for (size_t i = 0; i < node->nitems && !l->no_memory; i++) {
+		const struct gs_node *item = node->items[i], *name = gs_node_get(item, GS_STR("job_name"));
+		struct gs_path here = {.up = path, .index = i};
+		struct gs_path name_path = {.up = &here, .name = GS_STR("job_name")};
+		struct gs_config_job *job = &l->config->jobs[l->config->njobs++];
+		if (!gs_load_is(l, &here, item, GS_NODE_MAPPING))
+			continue;
+		name = name != NULL ? name : item;
+		load_job(l, key->section, &here, name, item, job);
+		remember_name(l, &name_path, name, job);
+	}
+}
+
+void gs_load_jobs(struct gs_loader *l, const struct gs_config_key *key, const struct gs_node *node) {
+	struct gs_path path = {.name = gs_str_of(key->name)};
+	bool list = key->section->size != 0;
+	if (node == NULL || gs_node_is_null(node) || !gs_load_is(l, &path, node, list ? GS_NODE_LIST : GS_NODE_MAPPING))
+		return;
+	if (list)
+		load_list(l, key, &path, node);
+	else
+		load_mapping(l, key, &path, node);
 }

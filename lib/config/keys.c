@@ -5,15 +5,13 @@
 
 #include "check.h"
 #include "gravel/base/limits.h"
+#include "load.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define DAY (24 * 60 * MINUTE)
 #define YEAR (365 * DAY)
 #define GIB (INT64_C(1) << 30)
-
-#define NAME_MAX_BYTES 250 /* identity, job, instance: three of them, escaped, stand in a subject */
-#define TEXT_MAX_BYTES 4096
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SECTION(name, heading, about, rows)                                                                            \
@@ -24,7 +22,7 @@ static const char *const storage_choices[] = {"file", "memory", NULL};
 static const char *const scheme_choices[] = {"puppet", "manual", NULL};
 
 #define TEXT(key, about)                                                                                               \
-	{ .name = (key), .type = GS_KEY_STRING, .max = TEXT_MAX_BYTES, .help = (about) }
+	{ .name = (key), .type = GS_KEY_STRING, .max = GS_KEYS_TEXT_MAX, .help = (about) }
 
 /* A section without effect has no struct: all offsets are 0, and its values are read into nowhere. */
 static const struct gs_config_key tls_keys[] = {
@@ -45,35 +43,33 @@ static SECTION(tls_section, "tls", "Certificates.", tls_keys);
 		    "Certificates: `identity`, `ssl_dir`, `scheme` (puppet, manual), `ca`, `cert`, `key`, `cache`."    \
 	}
 
-_Static_assert(offsetof(struct gs_config_stream, present) == 0, "GS_KEY_PRESENCE writes there");
-
 #define AT(field) .offset = offsetof(struct gs_config_stream, field)
 static const struct gs_config_key stream_keys[] = {
     {.name = "urls",
 	.type = GS_KEY_URLS,
 	.marks = GS_KEY_REQUIRED,
 	AT(urls),
-	.max = TEXT_MAX_BYTES,
+	.max = GS_KEYS_TEXT_MAX,
 	.def = "must be given",
 	.help = "NATS servers, `nats://[user:password@]host[:port]` or `tls://...`: a list, or one text with commas."},
     {.name = "topic",
 	.type = GS_KEY_STRING,
 	AT(topic),
-	.max = NAME_MAX_BYTES,
+	.max = GS_KEYS_NAME_MAX,
 	.text = "prometheus",
 	.check = gs_check_topic,
 	.help = "First part of every subject; the same on both sides."},
     {.name = "client_id",
 	.type = GS_KEY_STRING,
 	AT(client_id),
-	.max = NAME_MAX_BYTES,
+	.max = GS_KEYS_NAME_MAX,
 	.text = "",
 	.def = "gravel-*program*-*identity*",
 	.help = "Name of the connection, as the NATS server shows it."},
     {.name = "stream",
 	.type = GS_KEY_STRING,
 	AT(stream),
-	.max = NAME_MAX_BYTES,
+	.max = GS_KEYS_NAME_MAX,
 	.text = "",
 	.check = gs_check_stream,
 	.def = "the topic in capitals",
@@ -98,10 +94,26 @@ static const struct gs_config_key stream_keys[] = {
 	.choices = storage_choices,
 	.number = GS_STORAGE_FILE,
 	.help = "Where JetStream keeps the stream."},
+    {.name = "push_stream",
+	.type = GS_KEY_STRING,
+	AT(push_stream),
+	.max = GS_KEYS_NAME_MAX,
+	.text = "",
+	.check = gs_check_stream,
+	.def = "the stream and `_PUSH`",
+	.help = "Name of the JetStream stream of pushes that pollers take; the same on both sides. It is created if "
+		"missing, else only compared."},
+    {.name = "push_retention",
+	.type = GS_KEY_DURATION,
+	AT(push_retention),
+	.min = SECOND,
+	.max = YEAR,
+	.number = 120 * MINUTE,
+	.help = "How long that stream keeps a push."},
     {.name = "cluster_id",
 	.type = GS_KEY_STRING,
 	.marks = GS_KEY_INERT,
-	.max = TEXT_MAX_BYTES,
+	.max = GS_KEYS_TEXT_MAX,
 	.help = "Name of a NATS Streaming cluster; JetStream has none."},
     TLS_KEY,
     /* Of poller_stream only, hence the last. */
@@ -113,12 +125,19 @@ static const struct gs_config_key stream_keys[] = {
 	.number = GS_LIMIT_OUTBOX,
 	.help = "Memory for scrapes that cannot be sent now; beyond it older ones give way."},
 };
-static SECTION(poller_stream_section, "poller_stream", "Where the poller publishes.", stream_keys);
+static const struct gs_config_section poller_stream_section = {
+    .title = "poller_stream",
+    .help = "Where the poller publishes.",
+    .keys = stream_keys,
+    .nkeys = COUNT(stream_keys),
+    .after = gs_load_stream,
+};
 static const struct gs_config_section receiver_stream_section = {
     .title = "receiver_stream",
     .help = "What the receiver consumes. Without this section it is a push gateway alone.",
     .keys = stream_keys,
     .nkeys = COUNT(stream_keys) - 1,
+    .after = gs_load_stream,
 };
 #undef AT
 
@@ -207,7 +226,7 @@ static const struct gs_config_key receiver_keys[] = {
     {.name = "listen",
 	.type = GS_KEY_STRING,
 	AT(listen),
-	.max = TEXT_MAX_BYTES,
+	.max = GS_KEYS_TEXT_MAX,
 	.text = "localhost:4278",
 	.check = gs_check_listen,
 	.help = "Address of the HTTP server: `host:port`, `[v6]:port`, or `:port` for all addresses."},
@@ -232,7 +251,7 @@ static const struct gs_config_key push_gateway_keys[] = {
     {.name = "url",
 	.type = GS_KEY_STRING,
 	.marks = GS_KEY_INERT,
-	.max = TEXT_MAX_BYTES,
+	.max = GS_KEYS_TEXT_MAX,
 	.check = gs_check_target_url,
 	.help = "A Pushgateway; the receiver is its own."},
     {.name = "publisher_label",
@@ -244,74 +263,13 @@ static const struct gs_config_key push_gateway_keys[] = {
 };
 static SECTION(push_gateway_section, "push_gateway", "Kept from prometheus-streams.", push_gateway_keys);
 
-#define AT(field) .offset = offsetof(struct gs_config_target, field)
-static const struct gs_config_key target_keys[] = {
-    {.name = "url",
-	.type = GS_KEY_STRING,
-	.marks = GS_KEY_REQUIRED,
-	AT(url),
-	.max = TEXT_MAX_BYTES,
-	.check = gs_check_target_url,
-	.def = "must be given",
-	.help = "What is scraped, `http://...` or `https://...`."},
-    {.name = "name",
-	.type = GS_KEY_STRING,
-	AT(name),
-	.min = 1,
-	.max = NAME_MAX_BYTES,
-	.def = "host:port of the URL",
-	.help = "The label `instance`; once in a job."},
-    {.name = "labels",
-	.type = GS_KEY_LABELS,
-	.max = TEXT_MAX_BYTES,
-	.check = gs_check_label_name,
-	.def = "none",
-	.help = "More labels of every series of this target: name to value."},
-};
-SECTION(gs_keys_target, "jobs.*name*.targets[]", "One target.", target_keys);
-#undef AT
-
-#define AT(field) .offset = offsetof(struct gs_config_job, field)
-static const struct gs_config_key job_keys[] = {
-    {.name = "scrape_interval",
-	.type = GS_KEY_DURATION,
-	AT(scrape_interval),
-	.min = 100,
-	.max = DAY,
-	.number = GS_KEYS_INHERIT,
-	.def = "the global one",
-	.help = "As the global one, for this job."},
-    {.name = "scrape_timeout",
-	.type = GS_KEY_DURATION,
-	AT(scrape_timeout),
-	.min = 10,
-	.max = DAY,
-	.number = GS_KEYS_INHERIT,
-	.def = "the global one, at most the interval",
-	.help = "As the global one, for this job."},
-    {.name = "honor_labels",
-	.type = GS_KEY_BOOL,
-	AT(honor_labels),
-	.number = false,
-	.help = "On: labels in the scrape win over job, instance, publisher and labels of the target. Off: they become "
-		"`exported_...`."},
-    {.name = "clearmodes",
-	.type = GS_KEY_RULES,
-	.max = TEXT_MAX_BYTES,
-	.def = "none",
-	.help = "Clearmodes by metric name, `regex: clearmode`; the first that fits the whole name counts."},
-    {.name = "targets", .type = GS_KEY_TARGETS, .def = "none", .help = "What is scraped; a list, see below."},
-};
-SECTION(gs_keys_job, "jobs.*name*", "A named set of targets. The name becomes the label `job`.", job_keys);
-#undef AT
-
 #define AT(field) .offset = offsetof(struct gs_config, field)
 static const struct gs_config_key top_keys[] = {
     {.name = "identity",
 	.type = GS_KEY_STRING,
 	AT(identity),
 	.min = 1,
-	.max = NAME_MAX_BYTES,
+	.max = GS_KEYS_NAME_MAX,
 	.def = "the host's name",
 	.help = "Who publishes: the label `publisher`. Once in the world."},
     {.name = "scrape_interval",
@@ -354,13 +312,13 @@ static const struct gs_config_key top_keys[] = {
     {.name = "monitor_address",
 	.type = GS_KEY_STRING,
 	AT(monitor_address),
-	.max = NAME_MAX_BYTES,
+	.max = GS_KEYS_NAME_MAX,
 	.text = "localhost",
 	.help = "Address or host name of that server; `0.0.0.0` for all IPv4 addresses."},
     {.name = "logfile",
 	.type = GS_KEY_STRING,
 	AT(logfile),
-	.max = TEXT_MAX_BYTES,
+	.max = GS_KEYS_TEXT_MAX,
 	.def = "standard error",
 	.help = "File that the log is appended to."},
     {.name = "verbose",
@@ -372,16 +330,29 @@ static const struct gs_config_key top_keys[] = {
 	.type = GS_KEY_SECTION,
 	.marks = GS_KEY_PRESENCE,
 	AT(poller_stream),
+	.also = offsetof(struct gs_config, poller_stream.present),
 	.section = &poller_stream_section,
 	.help = "See below."},
     {.name = "receiver_stream",
 	.type = GS_KEY_SECTION,
 	.marks = GS_KEY_PRESENCE,
 	AT(receiver_stream),
+	.also = offsetof(struct gs_config, receiver_stream.present),
 	.section = &receiver_stream_section,
 	.help = "See below."},
     {.name = "receiver", .type = GS_KEY_SECTION, AT(receiver), .section = &receiver_section, .help = "See below."},
-    {.name = "jobs", .type = GS_KEY_JOBS, .max = NAME_MAX_BYTES, .def = "none", .help = "Jobs by name, see below."},
+    {.name = "jobs",
+	.type = GS_KEY_JOBS,
+	.max = GS_KEYS_NAME_MAX,
+	.def = "none",
+	.section = &gs_keys_job,
+	.help = "Jobs by name, see below."},
+    {.name = "scrape_configs",
+	.type = GS_KEY_JOBS,
+	.marks = GS_KEY_ALIAS,
+	.section = &gs_keys_scrape_config,
+	.def = "none",
+	.help = "The same as a list, as Prometheus writes it; both may be there, see below."},
     {.name = "push_gateway",
 	.type = GS_KEY_SECTION,
 	.marks = GS_KEY_ALIAS,
@@ -418,26 +389,50 @@ const struct gs_config_key *gs_keys_suggest(const struct gs_config_section *sect
 	return nearest;
 }
 
+/* How the keys of a section below stand in a path; NULL where none does. */
+static const char *joint(const struct gs_config_key *key) {
+	if (key->section == NULL || key->type == GS_KEY_HEADERS || (key->marks & GS_KEY_INERT))
+		return NULL;
+	if (key->type == GS_KEY_SECTION)
+		return ".";
+	return key->type == GS_KEY_JOBS && key->section->size == 0 ? ".<name>." : "[].";
+}
+
 static bool find_below(
     const struct gs_config_section *section, const char *prefix, struct gs_str name, char *ret, size_t n) {
-	char path[64];
+	char path[128];
 	if (gs_keys_find(section, name) != NULL) {
 		snprintf(ret, n, "%s%.*s", prefix, GS_FMT(name));
 		return true;
 	}
 	for (size_t i = 0; i < section->nkeys; i++) {
 		const struct gs_config_key *key = &section->keys[i];
-		snprintf(path, sizeof(path), "%s%s.", prefix, key->name);
-		bool searched = key->type == GS_KEY_SECTION && !(key->marks & GS_KEY_INERT);
-		if (searched && find_below(key->section, path, name, ret, n))
+		if (joint(key) == NULL)
+			continue;
+		snprintf(path, sizeof(path), "%s%s%s", prefix, key->name, joint(key));
+		if (find_below(key->section, path, name, ret, n))
 			return true;
 	}
 	return false;
 }
 
 bool gs_keys_elsewhere(struct gs_str name, char *ret, size_t n) {
-	return find_below(&gs_keys_top, "", name, ret, n) || find_below(&gs_keys_job, "jobs.<name>.", name, ret, n) ||
-	       find_below(&gs_keys_target, "jobs.<name>.targets[].", name, ret, n);
+	return find_below(&gs_keys_top, "", name, ret, n);
+}
+
+void *gs_keys_array(const struct gs_config_key *key, const void *base) {
+	void *array;
+	memcpy(&array, (const char *)base + key->offset, sizeof(array)); /* its type differs from key to key */
+	return array;
+}
+
+size_t gs_keys_count(const struct gs_config_key *key, const void *base) {
+	return *(const size_t *)(const void *)((const char *)base + key->count);
+}
+
+void gs_keys_set_array(const struct gs_config_key *key, void *base, void *array, size_t n) {
+	memcpy((char *)base + key->offset, &array, sizeof(array));
+	*(size_t *)(void *)((char *)base + key->count) = n;
 }
 
 static void set_default(const struct gs_config_key *key, void *at) {
@@ -451,7 +446,7 @@ static void set_default(const struct gs_config_key *key, void *at) {
 		*(int64_t *)at = key->number;
 		break;
 	case GS_KEY_CHOICE:
-		*(enum gs_config_storage *)at = (enum gs_config_storage)key->number;
+		*(unsigned *)at = (unsigned)key->number; /* what every enum of ours is */
 		break;
 	case GS_KEY_STRING:
 		*(const char **)at = key->text;
@@ -460,11 +455,16 @@ static void set_default(const struct gs_config_key *key, void *at) {
 		gs_keys_defaults(key->section, at);
 		break;
 	case GS_KEY_URLS:
-	case GS_KEY_FREE:
-	case GS_KEY_JOBS:
-	case GS_KEY_TARGETS:
-	case GS_KEY_RULES:
+	case GS_KEY_TEXTS:
 	case GS_KEY_LABELS:
+	case GS_KEY_PARAMS:
+	case GS_KEY_HEADERS:
+	case GS_KEY_ITEMS:
+	case GS_KEY_JOBS:
+	case GS_KEY_RULES:
+	case GS_KEY_FREE:
+	case GS_KEY_ANY:
+	case GS_KEY_REFUSED:
 		break; /* nothing is their default */
 	}
 }
@@ -475,4 +475,6 @@ void gs_keys_defaults(const struct gs_config_section *section, void *base) {
 		if (!(key->marks & (GS_KEY_INERT | GS_KEY_ALIAS)))
 			set_default(key, (char *)base + key->offset);
 	}
+	if (section->tagged)
+		*(int *)(void *)((char *)base + section->tag_at) = section->tag;
 }

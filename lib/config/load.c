@@ -3,8 +3,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "check.h"
+#include "gravel/base/limits.h"
+#include "gravel/base/map.h"
 #include "gravel/base/num.h"
 #include "value.h"
 
@@ -75,11 +78,11 @@ static const char *copy_text(struct gs_loader *l, struct gs_str s) {
 	return p;
 }
 
-const char *gs_load_text(
-    struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, int64_t min, int64_t max) {
+static const char *load_checked(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node,
+    int64_t min, int64_t max, const char *(*check)(struct gs_str s)) {
 	if (!gs_load_is(l, path, node, GS_NODE_SCALAR))
 		return NULL;
-	const char *wrong = gs_check_text(node->text);
+	const char *wrong = check(node->text);
 	if (wrong != NULL)
 		gs_load_error(l, path, node, "%s", wrong);
 	else if (min > 0 && (node->text.n < (size_t)min || gs_node_is_null(node)))
@@ -89,6 +92,11 @@ const char *gs_load_text(
 	else
 		return copy_text(l, node->text);
 	return NULL;
+}
+
+const char *gs_load_text(
+    struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, int64_t min, int64_t max) {
+	return load_checked(l, path, node, min, max, gs_check_text);
 }
 
 static void load_bool(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, bool *ret) {
@@ -103,18 +111,22 @@ struct number_type {
 	const char *form;
 };
 
-static const struct number_type *number_type(enum gs_key_type type) {
+static const struct number_type *number_type(const struct gs_config_key *key) {
 	static const struct number_type whole = {gs_num_parse_i64, gs_buf_i64, "is no whole number"};
 	static const struct number_type duration = {
 	    gs_value_duration, gs_value_print_duration, "is no duration (15s, 1m30s, or a number of seconds)"};
 	static const struct number_type size = {
 	    gs_value_size, gs_value_print_size, "is no size (bytes, or with KB, MB, GB, KiB, MiB, GiB)"};
-	return type == GS_KEY_DURATION ? &duration : type == GS_KEY_SIZE ? &size : &whole;
+	static const struct number_type binary = {
+	    gs_value_binary_size, gs_value_print_size, "is no size (bytes, or with KB, MB, GB, KiB, MiB, GiB)"};
+	if (key->type == GS_KEY_SIZE)
+		return key->marks & GS_KEY_BINARY ? &binary : &size;
+	return key->type == GS_KEY_DURATION ? &duration : &whole;
 }
 
 static void out_of_range(
     struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
-	const struct number_type *type = number_type(key->type);
+	const struct number_type *type = number_type(key);
 	struct gs_buf range;
 	gs_buf_init(&range, 200);
 	type->print(&range, key->min);
@@ -130,7 +142,7 @@ static void out_of_range(
 
 static void load_number(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
     const struct gs_node *node, int64_t *ret) {
-	const struct number_type *type = number_type(key->type);
+	const struct number_type *type = number_type(key);
 	int64_t v = 0;
 	*ret = GS_LOAD_BROKEN;
 	if (!gs_load_is(l, path, node, GS_NODE_SCALAR))
@@ -144,26 +156,64 @@ static void load_number(struct gs_loader *l, const struct gs_config_key *key, co
 		*ret = v;
 }
 
-static const char *load_string(
+/* A relative path, from the folder of the config on. */
+static const char *join_path(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
+    const struct gs_node *node, const char *text) {
+	size_t n = l->folder.n + node->text.n + 1;
+	if (text == NULL || text[0] == '\0' || text[0] == '/' || l->folder.n == 0)
+		return text;
+	if (n > (size_t)key->max) {
+		gs_load_error(
+		    l, path, node, "is longer than %lld bytes with the folder of the config", (long long)key->max);
+		return NULL;
+	}
+	char *joined = gs_load_alloc(l, n + 1, 1);
+	if (joined != NULL)
+		snprintf(joined, n + 1, "%.*s/%s", GS_FMT(l->folder), text);
+	return joined;
+}
+
+const char *gs_load_string(
     struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
-	const char *text = gs_load_text(l, path, node, key->min, key->max);
+	const char *text =
+	    load_checked(l, path, node, key->min, key->max, key->marks & GS_KEY_RAW ? gs_check_raw : gs_check_text);
+	bool empty = text != NULL && text[0] == '\0' && !(key->marks & GS_KEY_EMPTY);
+	/* Empty is the same as not given where that is the default. */
+	if (empty && !(key->marks & GS_KEY_REQUIRED) && (key->text == NULL || key->text[0] == '\0'))
+		return key->text;
 	const char *wrong = text != NULL && key->check != NULL ? key->check(node->text) : NULL;
 	if (wrong != NULL)
 		gs_load_error(l, path, node, "%s", wrong); /* not quoted: an address may hold a password */
-	/* Empty is the same as not given where that is the default. */
-	return text != NULL && text[0] == '\0' ? key->text : text;
+	if (empty)
+		return key->text;
+	return key->marks & GS_KEY_PATH ? join_path(l, key, path, node, text) : text;
 }
 
-static int load_choice(
+/* "a, b or c" */
+static void list_choices(const char *const *choices, char *out, size_t n) {
+	size_t at = 0;
+	out[0] = '\0';
+	for (size_t i = 0; choices[i] != NULL && at < n; i++) {
+		const char *before = at == 0 ? "" : choices[i + 1] != NULL ? ", " : " or ";
+		if (choices[i][0] != '\0')
+			at += (size_t)snprintf(out + at, n - at, "%s%s", before, choices[i]);
+	}
+}
+
+static unsigned load_choice(
     struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path, const struct gs_node *node) {
+	char list[256];
 	if (!gs_load_is(l, path, node, GS_NODE_SCALAR))
 		return 0;
-	for (int i = 0; key->choices[i] != NULL; i++) {
-		if (gs_str_eq(gs_str_of(key->choices[i]), node->text))
+	for (unsigned i = 0; key->choices[i] != NULL; i++) {
+		struct gs_str word = gs_str_of(key->choices[i]);
+		bool folded = (key->marks & GS_KEY_FOLD) && word.n == node->text.n &&
+			      strncasecmp(word.p, node->text.p, word.n) == 0;
+		if (folded || gs_str_eq(word, node->text))
 			return i;
 	}
-	gs_load_error(l, path, node, "is %s or %s, not \"%.*s\"", key->choices[0], key->choices[1], quoted(node->text),
-	    node->text.p);
+	list_choices(key->choices, list, sizeof(list));
+	gs_load_error(l, path, node, "is %s, not \"%.*s\"", list, quoted(node->text), node->text.p);
 	return 0;
 }
 
@@ -212,11 +262,9 @@ static void load_urls(struct gs_loader *l, const struct gs_config_key *key, cons
 	}
 }
 
-static void load_subsection(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
-    const struct gs_node *node, void *at) {
-	if (key->marks & GS_KEY_PRESENCE)
-		*(bool *)at = true;
-	gs_load_section(l, key->section, path, node, at);
+/* Whether a value is there that is not the same as none. */
+static bool is_given(const struct gs_node *value) {
+	return value != NULL && !gs_node_is_null(value) && (value->kind != GS_NODE_SCALAR || value->text.n != 0);
 }
 
 static void load_value(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
@@ -226,12 +274,15 @@ static void load_value(struct gs_loader *l, const struct gs_config_key *key, con
 		bool b;
 		int64_t i;
 		const char *s;
-		enum gs_config_storage storage;
+		unsigned choice;
 	} nowhere;
 	void *at = key->marks & GS_KEY_INERT ? (void *)&nowhere : base + key->offset;
 	switch (key->type) {
 	case GS_KEY_BOOL:
-		load_bool(l, path, node, at);
+		if (key->choices != NULL)
+			*(bool *)at = load_choice(l, key, path, node) == 1;
+		else
+			load_bool(l, path, node, at);
 		break;
 	case GS_KEY_INT:
 	case GS_KEY_DURATION:
@@ -239,37 +290,62 @@ static void load_value(struct gs_loader *l, const struct gs_config_key *key, con
 		load_number(l, key, path, node, at);
 		break;
 	case GS_KEY_STRING:
-		*(const char **)at = load_string(l, key, path, node);
+		if (!(key->marks & GS_KEY_ALIAS) || is_given(node)) /* an empty one does not undo the other place */
+			*(const char **)at = gs_load_string(l, key, path, node);
 		break;
 	case GS_KEY_CHOICE:
-		*(enum gs_config_storage *)at = (enum gs_config_storage)load_choice(l, key, path, node);
+		*(unsigned *)at = load_choice(l, key, path, node); /* what every enum of ours is */
 		break;
 	case GS_KEY_URLS:
 		load_urls(l, key, path, node, (struct gs_config_stream *)(void *)base);
 		break;
 	case GS_KEY_SECTION:
-		load_subsection(l, key, path, node, at);
+		gs_load_section(l, key->section, path, node, at);
 		break;
-	case GS_KEY_FREE:
-		gs_load_is(l, path, node, GS_NODE_MAPPING);
+	case GS_KEY_TEXTS:
+		gs_load_texts(l, key, path, node, base);
 		break;
-	case GS_KEY_JOBS:
-		break; /* after all others: they need the global interval and timeout */
-	case GS_KEY_TARGETS:
-		gs_load_targets(l, path, node, (struct gs_config_job *)(void *)base);
+	case GS_KEY_LABELS:
+		gs_load_labels(l, key, path, node, base);
+		break;
+	case GS_KEY_PARAMS:
+		gs_load_params(l, key, path, node, base);
+		break;
+	case GS_KEY_HEADERS:
+		gs_load_headers(l, key, path, node, base);
+		break;
+	case GS_KEY_ITEMS:
+		gs_load_items(l, key, path, node, base);
 		break;
 	case GS_KEY_RULES:
 		gs_load_rules(l, key, path, node, (struct gs_config_job *)(void *)base);
 		break;
-	case GS_KEY_LABELS:
-		gs_load_labels(l, key, path, node, (struct gs_config_target *)(void *)base);
+	case GS_KEY_FREE:
+		gs_load_is(l, path, node, GS_NODE_MAPPING);
 		break;
+	case GS_KEY_JOBS: /* after all others: they need the global interval and timeout */
+	case GS_KEY_ANY:
+		break;
+	case GS_KEY_REFUSED:
+		gs_load_error(l, path, node, "is not supported: %s", key->help);
+		break;
+	}
+}
+
+/* The lists of targets that a job can have: "static_configs, file_sd_configs..." */
+static void list_discovery(const struct gs_config_section *section, char *out, size_t n) {
+	size_t at = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < section->nkeys && at < n; i++) {
+		const struct gs_config_key *key = &section->keys[i];
+		if (key->type == GS_KEY_ITEMS && key->section->tagged)
+			at += (size_t)snprintf(out + at, n - at, "%s%s", at != 0 ? ", " : "", key->name);
 	}
 }
 
 static void unknown_key(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
     const struct gs_node *node) {
-	char text[PATH_TEXT], elsewhere[64], up[PATH_TEXT];
+	char text[PATH_TEXT], elsewhere[128], up[PATH_TEXT], lists[256] = "";
 	if (l->problems->n == GS_PROBLEMS_MAX) {
 		gs_load_error(l, NULL, node, "unknown key"); /* only counted: spare the search */
 		return;
@@ -277,7 +353,11 @@ static void unknown_key(struct gs_loader *l, const struct gs_config_section *sec
 	const struct gs_config_key *near = gs_keys_suggest(section, node->text);
 	path_text(path, text);
 	path_text(path->up, up);
-	if (near != NULL)
+	if (gs_str_ends(node->text, GS_STR("_sd_configs")))
+		list_discovery(section, lists, sizeof(lists));
+	if (lists[0] != '\0')
+		gs_load_error(l, NULL, node, "unknown discovery \"%s\"; there are %s", text, lists);
+	else if (near != NULL)
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; did you mean \"%s%s%s\"?", text, up,
 		    up[0] != '\0' ? "." : "", near->name);
 	else if (gs_keys_elsewhere(node->text, elsewhere, sizeof(elsewhere)))
@@ -286,8 +366,24 @@ static void unknown_key(struct gs_loader *l, const struct gs_config_section *sec
 		gs_load_error(l, NULL, node, "unknown key \"%s\"; docs/CONFIG.md lists all keys", text);
 }
 
+/* What the marks of a key say about one that is given. */
+static void note_given(struct gs_loader *l, const struct gs_config_key *key, const struct gs_path *path,
+    const struct gs_node *name, char *base, const struct gs_node *first[GS_KEY_GROUPS]) {
+	if (key->marks & (GS_KEY_PRESENCE | GS_KEY_ABSENCE))
+		*(bool *)(base + key->also) = (key->marks & GS_KEY_PRESENCE) != 0;
+	if (key->marks & GS_KEY_VARIANT)
+		*(int *)(void *)(base + key->also) = (int)key->number;
+	if (key->one_of == 0)
+		return;
+	const struct gs_node **before = &first[key->one_of];
+	if (*before == NULL)
+		*before = name;
+	else if (!gs_str_eq((*before)->text, name->text)) /* else it is a duplicate, which was noted */
+		gs_load_error(l, path, name, "stands beside \"%.*s\"; only one of them may", GS_FMT((*before)->text));
+}
+
 static void load_pair(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
-    struct gs_node *const pair[2], void *base) {
+    struct gs_node *const pair[2], void *base, const struct gs_node *first[GS_KEY_GROUPS]) {
 	const struct gs_config_key *key = gs_keys_find(section, pair[0]->text);
 	struct gs_path here = {.up = path, .name = pair[0]->text};
 	char text[PATH_TEXT];
@@ -298,30 +394,60 @@ static void load_pair(struct gs_loader *l, const struct gs_config_section *secti
 	if (key->marks & GS_KEY_INERT)
 		gs_problems_warning(l->problems, pair[0]->line, pair[0]->column,
 		    "key \"%s\" is known but has no effect yet", path_text(&here, text));
-	if (!gs_node_is_null(pair[1]))
-		load_value(l, key, &here, pair[1], base);
+	if (gs_node_is_null(pair[1]))
+		return;
+	if (is_given(pair[1]))
+		note_given(l, key, &here, pair[0], base, first);
+	load_value(l, key, &here, pair[1], base);
+	if (key->after != NULL && !l->no_memory)
+		key->after(l, &here, pair[1], base);
+}
+
+/* "one of sum, min, max, avg, count" */
+static void missing_group(struct gs_loader *l, const struct gs_config_section *section, unsigned group,
+    const struct gs_path *path, const struct gs_node *node) {
+	const char *names[16] = {NULL};
+	char list[256];
+	size_t n = 0;
+	for (size_t i = 0; i < section->nkeys && n < 15; i++) {
+		if (section->keys[i].one_of == group)
+			names[n++] = section->keys[i].name;
+	}
+	list_choices(names, list, sizeof(list));
+	gs_load_error(l, path, node, "needs %s", list);
 }
 
 static void check_required(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
-    const struct gs_node *node) {
+    const struct gs_node *node, const struct gs_node *first[GS_KEY_GROUPS]) {
 	for (size_t i = 0; i < section->nkeys; i++) {
 		const struct gs_config_key *key = &section->keys[i];
 		struct gs_path here = {.up = path, .name = gs_str_of(key->name)};
-		if (!(key->marks & GS_KEY_REQUIRED))
+		if (!(key->marks & GS_KEY_REQUIRED) && key->needs == NULL)
 			continue;
 		const struct gs_node *value = gs_node_get(node, here.name);
-		if (value == NULL || gs_node_is_null(value))
+		if (key->needs != NULL && is_given(value) && !is_given(gs_node_get(node, gs_str_of(key->needs))))
+			gs_load_error(l, &here, value, "needs \"%s\" beside it", key->needs);
+		if (!(key->marks & GS_KEY_REQUIRED))
+			continue;
+		if (key->one_of == 0 && (value == NULL || gs_node_is_null(value)))
 			gs_load_error(l, &here, node, "is missing");
+		if (key->one_of != 0 && first[key->one_of] == NULL) {
+			missing_group(l, section, key->one_of, path, node);
+			first[key->one_of] = node;
+		}
 	}
 }
 
 void gs_load_section(struct gs_loader *l, const struct gs_config_section *section, const struct gs_path *path,
     const struct gs_node *node, void *base) {
+	const struct gs_node *first[GS_KEY_GROUPS] = {NULL}; /* name of the first key of each that was given */
 	if (!gs_load_is(l, path, node, GS_NODE_MAPPING))
 		return;
 	for (size_t i = 0; i < node->nitems && !l->no_memory; i += 2)
-		load_pair(l, section, path, &node->items[i], base);
-	check_required(l, section, path, node);
+		load_pair(l, section, path, &node->items[i], base, first);
+	check_required(l, section, path, node, first);
+	if (section->after != NULL && !l->no_memory)
+		section->after(l, path, node, base);
 }
 
 void gs_load_times(
@@ -334,6 +460,15 @@ void gs_load_times(
 	gs_num_print_duration(long_text, sizeof(long_text), timeout);
 	gs_num_print_duration(short_text, sizeof(short_text), interval);
 	gs_load_error(l, &here, value, "is longer than the scrape_interval: %s against %s", long_text, short_text);
+}
+
+void gs_load_stream(struct gs_loader *l, const struct gs_path *path, const struct gs_node *node, void *base) {
+	const struct gs_config_stream *stream = base;
+	struct gs_path here = {.up = path, .name = GS_STR("push_stream")};
+	const struct gs_node *value = gs_node_get(node, here.name);
+	bool named = value != NULL && stream->push_stream != NULL && stream->push_stream[0] != '\0';
+	if (named && stream->stream != NULL && strcmp(stream->push_stream, stream->stream) == 0)
+		gs_load_error(l, &here, value, "is the stream of scrapes; pushes need one of their own");
 }
 
 /* Two keys for one value must not say two things. */
@@ -351,19 +486,42 @@ static void check_publisher_label(struct gs_loader *l, const struct gs_node *roo
 		    l, &here, old, "contradicts \"receiver.publisher_label\" in line %lu", (unsigned long)ours->line);
 }
 
+static size_t count_items(const struct gs_node *node) {
+	if (node == NULL || node->kind == GS_NODE_SCALAR)
+		return 0;
+	return node->kind == GS_NODE_MAPPING ? node->nitems / 2 : node->nitems;
+}
+
+static void load_all_jobs(struct gs_loader *l, const struct gs_node *root) {
+	size_t n = 0;
+	for (size_t i = 0; i < gs_keys_top.nkeys; i++) {
+		if (gs_keys_top.keys[i].type == GS_KEY_JOBS)
+			n += count_items(gs_node_get(root, gs_str_of(gs_keys_top.keys[i].name)));
+	}
+	if (!gs_load_reserve(l, NULL, root, n))
+		return;
+	l->config->jobs = gs_load_alloc(l, n, sizeof(l->config->jobs[0]));
+	l->names = gs_map_new(n + 1);
+	l->no_memory = l->no_memory || l->names == NULL;
+	for (size_t i = 0; i < gs_keys_top.nkeys && !l->no_memory; i++) {
+		const struct gs_config_key *key = &gs_keys_top.keys[i];
+		if (key->type == GS_KEY_JOBS)
+			gs_load_jobs(l, key, gs_node_get(root, gs_str_of(key->name)));
+	}
+	gs_map_free(l->names);
+}
+
 static void load_top(struct gs_loader *l, const struct gs_node *root) {
-	struct gs_path jobs_path = {.name = GS_STR("jobs")};
-	const struct gs_node *jobs = gs_node_get(root, jobs_path.name);
 	gs_load_section(l, &gs_keys_top, NULL, root, l->config);
 	gs_load_times(l, NULL, root, l->config->scrape_interval, l->config->scrape_timeout);
 	check_publisher_label(l, root);
-	if (jobs != NULL && !gs_node_is_null(jobs))
-		gs_load_jobs(l, gs_keys_find(&gs_keys_top, jobs_path.name), &jobs_path, jobs);
+	if (!l->no_memory)
+		load_all_jobs(l, root);
 }
 
-enum gs_status gs_load_tree(
-    const struct gs_node *root, struct gs_problems *problems, struct gs_arena *arena, struct gs_config *config) {
-	struct gs_loader l = {.problems = problems, .arena = arena, .config = config};
+enum gs_status gs_load_tree(const struct gs_node *root, struct gs_str folder, struct gs_problems *problems,
+    struct gs_arena *arena, struct gs_config *config) {
+	struct gs_loader l = {.problems = problems, .arena = arena, .config = config, .folder = folder};
 	if (root != NULL)
 		load_top(&l, root);
 	/* The default of the timeout must not exceed a shorter interval; a timeout of the user's has been checked. */

@@ -186,6 +186,76 @@ static enum gs_status find_duplicates(struct reader *r, const struct gs_node *ma
 	return status;
 }
 
+static bool is_merge(const struct gs_node *key) {
+	return key->plain && gs_str_eq(key->text, GS_STR("<<"));
+}
+
+/* Add the pairs of ${from} whose keys ${node} has not; there is room for them. */
+static enum gs_status merge_pairs(struct gs_node *node, const struct gs_node *from, struct gs_map *seen) {
+	enum gs_status status = GS_OK;
+	for (size_t i = 0; i < from->nitems && status == GS_OK; i += 2) {
+		if (gs_map_get(seen, from->items[i]->text) != NULL)
+			continue;
+		status = gs_map_put(seen, from->items[i]->text, from->items[i]);
+		node->items[node->nitems++] = from->items[i];
+		node->items[node->nitems++] = from->items[i + 1];
+	}
+	return status;
+}
+
+/* How many items the value of a merge key brings at most; SIZE_MAX if it is neither a mapping nor a list of them. */
+static size_t merged_items(const struct gs_node *value) {
+	size_t n = 0;
+	if (value->kind == GS_NODE_MAPPING)
+		return value->nitems;
+	for (size_t i = 0; i < value->nitems; i++) {
+		if (value->items[i]->kind != GS_NODE_MAPPING)
+			return SIZE_MAX;
+		n += value->items[i]->nitems;
+	}
+	return value->kind == GS_NODE_LIST ? n : SIZE_MAX;
+}
+
+/* Replace the pair at ${at}, a merge key and its value, by what it stands for: whatever the mapping has not itself. Its counts stay, as
+ * bounds. */
+static enum gs_status merge(struct reader *r, struct gs_node *node, size_t at) {
+	const struct gs_node *key = node->items[at], *value = node->items[at + 1];
+	size_t more = merged_items(value);
+	if (more == SIZE_MAX) {
+		gs_problems_error(
+		    r->problems, key->line, key->column, "a merge key needs a mapping, or a list of them");
+		return GS_EINVAL;
+	}
+	struct gs_map *seen = gs_map_new(node->nitems + more + 1);
+	struct gs_node own = {.items = node->items, .nitems = at};
+	struct gs_node behind = {.items = node->items + at + 2, .nitems = node->nitems - at - 2};
+	node->items = gs_arena_alloc(r->arena, (node->nitems + more) * sizeof(struct gs_node *));
+	node->nitems = 0;
+	enum gs_status status = seen != NULL && node->items != NULL ? GS_OK : GS_ENOMEM;
+	if (status == GS_OK)
+		status =
+		    gs_map_put(seen, key->text, (void *)(uintptr_t)key); /* a second one was noted as a duplicate */
+	if (status == GS_OK)
+		status = merge_pairs(node, &own, seen);
+	if (status == GS_OK)
+		status = merge_pairs(node, &behind, seen);
+	if (status == GS_OK && value->kind == GS_NODE_MAPPING)
+		status = merge_pairs(node, value, seen);
+	for (size_t i = 0; value->kind == GS_NODE_LIST && i < value->nitems && status == GS_OK; i++)
+		status = merge_pairs(node, value->items[i], seen);
+	gs_map_free(seen);
+	return status;
+}
+
+static enum gs_status close_mapping(struct reader *r, struct gs_node *node) {
+	enum gs_status status = find_duplicates(r, node);
+	for (size_t i = 0; i < node->nitems && status == GS_OK; i += 2) {
+		if (is_merge(node->items[i]))
+			return merge(r, node, i);
+	}
+	return status;
+}
+
 /* Take the items above ${from} off the stack. */
 static enum gs_status close_node(struct reader *r, struct gs_node *node, size_t from) {
 	size_t n = r->nstack - from;
@@ -199,7 +269,7 @@ static enum gs_status close_node(struct reader *r, struct gs_node *node, size_t 
 	}
 	node->nitems = n;
 	r->nstack = from;
-	return node->kind == GS_NODE_MAPPING ? find_duplicates(r, node) : GS_OK;
+	return node->kind == GS_NODE_MAPPING ? close_mapping(r, node) : GS_OK;
 }
 
 static enum gs_status read_node(struct reader *r, const yaml_event_t *event, unsigned depth, struct gs_node **ret);
@@ -271,7 +341,7 @@ static enum gs_status read_event(struct reader *r, const yaml_event_t *event, bo
 		return GS_OK;
 	case YAML_DOCUMENT_START_EVENT:
 		if (*ret_root != NULL)
-			return refuse(r, &event->start_mark, "a second document; a config is one");
+			return refuse(r, &event->start_mark, "a second document; there must be one");
 		return GS_OK;
 	case YAML_SCALAR_EVENT:
 	case YAML_ALIAS_EVENT:
@@ -315,5 +385,30 @@ enum gs_status gs_tree_parse(
 	gs_free(r.stack);
 	if (status == GS_OK && *ret_root != NULL && gs_node_is_null(*ret_root))
 		*ret_root = NULL;
+	return status;
+}
+
+static const struct gs_problem *first_problem(const struct gs_problems *problems) {
+	const struct gs_problem *first = problems->all;
+	for (size_t i = 1; i < problems->n; i++) {
+		const struct gs_problem *p = &problems->all[i];
+		if (p->line < first->line || (p->line == first->line && p->column < first->column))
+			first = p;
+	}
+	return first;
+}
+
+enum gs_status gs_tree_read(
+    struct gs_str text, struct gs_arena *arena, struct gs_node **ret_root, struct gs_error *err) {
+	struct gs_problems problems;
+	gs_problems_init(&problems);
+	enum gs_status status = gs_tree_parse(text, arena, &problems, ret_root);
+	if (status == GS_ENOMEM || problems.no_memory) {
+		status = gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	} else if (problems.n != 0) {
+		const struct gs_problem *first = first_problem(&problems);
+		status = gs_error_set(err, GS_EINVAL, first->line, first->column, "%s", first->text);
+	}
+	gs_problems_free(&problems);
 	return status;
 }

@@ -76,6 +76,41 @@ enum gs_status gs_value_size(struct gs_str s, int64_t *ret) {
 	return GS_OK;
 }
 
+/* How many bits the unit at the end of ${s} shifts; it is cut off. */
+static unsigned cut_binary_unit(struct gs_str *s) {
+	static const char letters[] = "KMGTP";
+	if (s->n < 2 || s->p[s->n - 1] != 'B')
+		return 0;
+	s->n--;
+	if (s->p[s->n - 1] == 'i' && s->n > 1 && strchr(letters, s->p[s->n - 2]) != NULL)
+		s->n--;
+	const char *letter = memchr(letters, s->p[s->n - 1], sizeof(letters) - 1);
+	if (letter == NULL)
+		return 0;
+	s->n--;
+	return 10 * (unsigned)(letter - letters + 1);
+}
+
+enum gs_status gs_value_binary_size(struct gs_str s, int64_t *ret) {
+	struct gs_str whole, fraction;
+	unsigned shift = cut_binary_unit(&s);
+	uint64_t v, f = 0;
+	if (shift != 0 && s.n != 0 && s.p[s.n - 1] == ' ')
+		s.n--;
+	bool dot = gs_str_cut(s, '.', &whole, &fraction);
+	enum gs_status status = gs_num_parse_u64(whole, &v);
+	if (status == GS_OK && dot)
+		status = fraction.n > 3 ? GS_EINVAL : gs_num_parse_u64(fraction, &f);
+	if (status != GS_OK)
+		return status;
+	for (size_t i = fraction.n; i < 3; i++)
+		f *= 10;
+	if (v > (uint64_t)INT64_MAX >> shift)
+		return GS_ELIMIT;
+	*ret = (int64_t)((v << shift) + (f << shift) / 1000);
+	return *ret < 0 ? GS_ELIMIT : GS_OK;
+}
+
 void gs_value_print_duration(struct gs_buf *out, int64_t ms) {
 	char text[48];
 	gs_num_print_duration(text, sizeof(text), ms);
@@ -96,7 +131,12 @@ void gs_value_print_size(struct gs_buf *out, int64_t bytes) {
 void gs_value_print_string(struct gs_buf *out, struct gs_str s) {
 	gs_buf_char(out, '"');
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
+		unsigned char c = (unsigned char)s.p[i];
+		if (c < 0x20 || c == 0x7f) {
+			gs_buf_printf(out, "\\x%02x", c);
+			continue;
+		}
+		if (c == '"' || c == '\\')
 			gs_buf_char(out, '\\');
 		gs_buf_char(out, s.p[i]);
 	}

@@ -18,6 +18,13 @@
 /* Fixed: memory that an idle buffer keeps for the next body. */
 #define KEEP_MAX (1024 * 1024)
 
+/* Fixed: how many of those are looked at for one with the settings that are wanted. */
+#define LOOK_MAX 8
+
+/* Fixed: bodies that are taken while they come; what waits for its turn is kept as it comes, so that servers that are slow on purpose
+ * cannot make us parse a thousand at once. */
+#define STREAMS_MAX 32
+
 /* Fixed: places that share a multi handle. */
 #define CELL_PLACES 128
 /* Fixed: connections that a cell keeps: one for each place, and some for redirects to other hosts. */
@@ -34,7 +41,8 @@ struct cell {
 /*
  * Invariants:
  * 1. Each transfer is in the list running (and in its multi) or in the list idle.
- * 2. A descriptor in epoll carries the number of its cell; the eventfd's number is EVENT_CELL.
+ * 2. A stream that can be worked on stands in the list work. One whose stream is over has left its multi.
+ * 3. A descriptor in epoll carries the number of its cell; the eventfd's number is EVENT_CELL.
  */
 struct gs_fetcher {
 	struct gs_fetcher_options options;
@@ -47,6 +55,8 @@ struct gs_fetcher {
 	struct gs_transfer *idle;
 	size_t nidle;
 	struct gs_transfer_scratch scratch;
+	struct gs_transfer *work, **work_end; /* streams that have bytes or are over */
+	size_t nstreams;
 };
 
 #define EVENT_CELL UINT32_MAX
@@ -164,9 +174,10 @@ enum gs_status gs_fetcher_new(
 	if (fetcher == NULL)
 		goto out;
 	fetcher->options = *options;
+	fetcher->work_end = &fetcher->work;
 	fetcher->epoll = -1;
 	fetcher->event = -1;
-	gs_buf_init(&fetcher->scratch.plain, options->body_limit);
+	gs_buf_init(&fetcher->scratch.plain, SIZE_MAX);
 	fetcher->scratch.codec = gs_codec_new();
 	pthread_once(&global_once, global_init);
 	if (fetcher->scratch.codec == NULL || global_code != CURLE_OK)
@@ -222,22 +233,65 @@ static void rest(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
 	fetcher->nidle++;
 }
 
-static struct gs_transfer *take(struct gs_fetcher *fetcher) {
+/* One with the wanted settings, if it stands near the front: to give it others is work. */
+static struct gs_transfer *take(struct gs_fetcher *fetcher, const struct gs_settings *settings) {
+	uint64_t serial = gs_settings_serial(settings != NULL ? settings : gs_settings_default());
 	struct gs_transfer *transfer = fetcher->idle;
 	if (transfer == NULL)
 		return gs_transfer_new(fetcher->options.user_agent, fetcher->options.body_limit);
+	for (int i = 0; i < LOOK_MAX && transfer->serial != serial && transfer->next != NULL; i++)
+		transfer = transfer->next;
+	if (transfer->serial != serial)
+		transfer = fetcher->idle;
 	unlink_transfer(transfer);
 	fetcher->nidle--;
 	return transfer;
 }
 
+static void list_work(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	if (transfer->stream.listed)
+		return;
+	transfer->stream.listed = true;
+	transfer->stream.next = NULL;
+	*fetcher->work_end = transfer;
+	fetcher->work_end = &transfer->stream.next;
+}
+
+static void unlist_work(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	struct gs_transfer **link = &fetcher->work;
+	if (!transfer->stream.listed)
+		return;
+	while (*link != transfer)
+		link = &(*link)->stream.next;
+	*link = transfer->stream.next;
+	if (*link == NULL)
+		fetcher->work_end = link;
+	transfer->stream.listed = false;
+}
+
+static enum gs_status begin_stream(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	enum gs_status status = gs_transfer_stream(transfer);
+	fetcher->nstreams += status == GS_OK;
+	return status;
+}
+
+/* A large body has bytes. Without memory or a place among the streams it goes on as a whole. */
+static void on_large(void *ctx, struct gs_transfer *transfer) {
+	struct gs_fetcher *fetcher = ctx;
+	if (!transfer->stream.on && (fetcher->nstreams >= STREAMS_MAX || begin_stream(fetcher, transfer) != GS_OK))
+		return;
+	list_work(fetcher, transfer);
+}
+
 enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const struct gs_transfer_request *request) {
 	assert(place / CELL_PLACES < fetcher->ncells);
 	struct cell *cell = fetcher->cells[place / CELL_PLACES];
-	struct gs_transfer *transfer = take(fetcher);
+	struct gs_transfer *transfer = take(fetcher, request->settings);
 	if (transfer == NULL)
 		return GS_ENOMEM;
 	transfer->multi = cell->multi;
+	transfer->on_large = fetcher->options.on_body != NULL ? on_large : NULL;
+	transfer->large_ctx = fetcher;
 	if (gs_transfer_prepare(transfer, request) != GS_OK ||
 	    curl_multi_add_handle(cell->multi, transfer->easy) != CURLM_OK) {
 		rest(fetcher, transfer);
@@ -245,6 +299,8 @@ enum gs_status gs_fetcher_start(struct gs_fetcher *fetcher, size_t place, const 
 	}
 	push(&fetcher->running, transfer);
 	fetcher->nrunning++;
+	if (request->handle != NULL)
+		*request->handle = transfer;
 	return GS_OK;
 }
 
@@ -252,8 +308,18 @@ size_t gs_fetcher_running(const struct gs_fetcher *fetcher) {
 	return fetcher->nrunning;
 }
 
+/* libcurl is through with it. */
+static void leave_multi(struct gs_transfer *transfer) {
+	if (!transfer->stream.over)
+		curl_multi_remove_handle(transfer->multi, transfer->easy);
+}
+
 static void end(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
-	curl_multi_remove_handle(transfer->multi, transfer->easy);
+	leave_multi(transfer);
+	unlist_work(fetcher, transfer);
+	fetcher->nstreams -= transfer->stream.on;
+	if (transfer->request.handle != NULL)
+		*transfer->request.handle = NULL;
 	unlink_transfer(transfer);
 	fetcher->nrunning--;
 }
@@ -268,6 +334,40 @@ static void tell(struct gs_fetcher *fetcher, struct gs_transfer *transfer, CURLc
 		gs_buf_free(&fetcher->scratch.plain);
 }
 
+/* Hand on one piece of the stream that waits longest. */
+static void work(struct gs_fetcher *fetcher) {
+	struct gs_transfer *transfer = fetcher->work;
+	if (transfer == NULL)
+		return;
+	struct gs_transfer_stream *stream = &transfer->stream;
+	const char *type = NULL;
+	unlist_work(fetcher, transfer);
+	struct gs_str piece = gs_transfer_piece(transfer, &fetcher->scratch.plain);
+	if (stream->status == GS_OK && piece.n != 0) {
+		curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+		stream->told = true;
+		stream->enough =
+		    !fetcher->options.on_body(fetcher->options.ctx, transfer->request.user, gs_str_of(type), piece);
+	}
+	if (stream->status != GS_OK || stream->enough || (stream->over && piece.n == 0))
+		tell(fetcher, transfer, stream->code);
+	else if (piece.n != 0)
+		list_work(fetcher, transfer);
+}
+
+/* Whether the rest of a body that came well is still to be taken, in its turn. */
+static bool goes_on(struct gs_fetcher *fetcher, struct gs_transfer *transfer, CURLcode code) {
+	if (fetcher->options.on_body == NULL || !gs_transfer_is_good(transfer, code))
+		return false;
+	if (!transfer->stream.on && (transfer->raw.n <= GS_TRANSFER_LARGE || begin_stream(fetcher, transfer) != GS_OK))
+		return false;
+	leave_multi(transfer);
+	transfer->stream.over = true;
+	transfer->stream.code = code;
+	list_work(fetcher, transfer);
+	return true;
+}
+
 static void collect(struct gs_fetcher *fetcher, struct cell *cell) {
 	CURLMsg *message;
 	int left;
@@ -278,7 +378,9 @@ static void collect(struct gs_fetcher *fetcher, struct cell *cell) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
-		tell(fetcher, (struct gs_transfer *)(void *)private, code);
+		struct gs_transfer *transfer = (struct gs_transfer *)(void *)private;
+		if (!goes_on(fetcher, transfer, code))
+			tell(fetcher, transfer, code);
 	}
 }
 
@@ -315,12 +417,24 @@ static void run_timers(struct gs_fetcher *fetcher) {
 	}
 }
 
+int gs_fetcher_fd(const struct gs_fetcher *fetcher) {
+	return fetcher->epoll;
+}
+
+int64_t gs_fetcher_timer_ns(const struct gs_fetcher *fetcher) {
+	int64_t first = INT64_MAX;
+	for (size_t i = 0; i < fetcher->ncells; i++) {
+		if (fetcher->cells[i]->timer_ns < first)
+			first = fetcher->cells[i]->timer_ns;
+	}
+	return first;
+}
+
 /* How long epoll may wait, in its own unit. */
 static int wait_ms(const struct gs_fetcher *fetcher, int64_t until_ns) {
-	for (size_t i = 0; i < fetcher->ncells; i++) {
-		if (fetcher->cells[i]->timer_ns < until_ns)
-			until_ns = fetcher->cells[i]->timer_ns;
-	}
+	int64_t timer_ns = gs_fetcher_timer_ns(fetcher);
+	if (timer_ns < until_ns)
+		until_ns = timer_ns;
 	int64_t left = until_ns - gs_clock_mono_ns();
 	if (left <= 0)
 		return 0;
@@ -329,10 +443,11 @@ static int wait_ms(const struct gs_fetcher *fetcher, int64_t until_ns) {
 
 void gs_fetcher_poll(struct gs_fetcher *fetcher, int64_t until_ns) {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(fetcher->epoll, events, EVENTS, wait_ms(fetcher, until_ns));
+	int n = epoll_wait(fetcher->epoll, events, EVENTS, fetcher->work != NULL ? 0 : wait_ms(fetcher, until_ns));
 	for (int i = 0; i < n; i++)
 		handle_event(fetcher, &events[i]);
 	run_timers(fetcher);
+	work(fetcher);
 }
 
 void gs_fetcher_wake(struct gs_fetcher *fetcher) {
@@ -340,10 +455,12 @@ void gs_fetcher_wake(struct gs_fetcher *fetcher) {
 	(void)!write(fetcher->event, &one, sizeof(one));
 }
 
+void gs_fetcher_stop(struct gs_fetcher *fetcher, struct gs_transfer *transfer) {
+	end(fetcher, transfer);
+	rest(fetcher, transfer);
+}
+
 void gs_fetcher_cancel(struct gs_fetcher *fetcher) {
-	while (fetcher->running != NULL) {
-		struct gs_transfer *transfer = fetcher->running;
-		end(fetcher, transfer);
-		rest(fetcher, transfer);
-	}
+	while (fetcher->running != NULL)
+		gs_fetcher_stop(fetcher, fetcher->running);
 }

@@ -9,13 +9,13 @@
 
 struct entry {
 	int64_t at_ns;
-	void *item;
+	struct gs_schedule_item *item;
 };
 
 /*
  * Invariants (gs_schedule_check):
  * 1. entries[i] is not before entries[(i - 1) / 2].
- * 2. n <= cap; no item is NULL.
+ * 2. n <= cap; entries[i].item->place == i + 1.
  */
 struct gs_schedule {
 	struct entry *entries;
@@ -44,47 +44,71 @@ static enum gs_status grow(struct gs_schedule *schedule) {
 	return GS_OK;
 }
 
-enum gs_status gs_schedule_add(struct gs_schedule *schedule, int64_t at_ns, void *item) {
-	assert(item != NULL);
+static void put(struct entry *entries, size_t i, struct entry entry) {
+	entries[i] = entry;
+	entry.item->place = i + 1;
+}
+
+/* Put ${entry} at ${i}, or above it where it is earlier. */
+static void sift_up(struct entry *entries, size_t i, struct entry entry) {
+	while (i != 0 && entries[(i - 1) / 2].at_ns > entry.at_ns) {
+		put(entries, i, entries[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	put(entries, i, entry);
+}
+
+/* Put ${entry} at ${i}, or below it where it is later. */
+static void sift_down(struct gs_schedule *schedule, size_t i, struct entry entry) {
+	struct entry *entries = schedule->entries;
+	for (;;) {
+		size_t child = 2 * i + 1;
+		if (child + 1 < schedule->n && entries[child + 1].at_ns < entries[child].at_ns)
+			child++;
+		if (child >= schedule->n || entries[child].at_ns >= entry.at_ns)
+			break;
+		put(entries, i, entries[child]);
+		i = child;
+	}
+	put(entries, i, entry);
+}
+
+enum gs_status gs_schedule_add(struct gs_schedule *schedule, int64_t at_ns, struct gs_schedule_item *item) {
+	assert(item->place == 0);
 	enum gs_status status = grow(schedule);
 	if (status != GS_OK)
 		return status;
-	struct entry *entries = schedule->entries;
-	size_t i = schedule->n++;
-	while (i != 0 && entries[(i - 1) / 2].at_ns > at_ns) {
-		entries[i] = entries[(i - 1) / 2];
-		i = (i - 1) / 2;
-	}
-	entries[i] = (struct entry){.at_ns = at_ns, .item = item};
+	sift_up(schedule->entries, schedule->n++, (struct entry){.at_ns = at_ns, .item = item});
 	return GS_OK;
 }
 
-void *gs_schedule_first(const struct gs_schedule *schedule, int64_t *ret_at_ns) {
+void gs_schedule_remove(struct gs_schedule *schedule, struct gs_schedule_item *item) {
+	assert(item->place != 0 && item->place <= schedule->n);
+	size_t i = item->place - 1;
+	struct entry last = schedule->entries[--schedule->n];
+	item->place = 0;
+	if (last.item == item)
+		return;
+	if (i != 0 && schedule->entries[(i - 1) / 2].at_ns > last.at_ns)
+		sift_up(schedule->entries, i, last);
+	else
+		sift_down(schedule, i, last);
+}
+
+struct gs_schedule_item *gs_schedule_first(const struct gs_schedule *schedule, int64_t *ret_at_ns) {
 	*ret_at_ns = schedule->n != 0 ? schedule->entries[0].at_ns : INT64_MAX;
 	return schedule->n != 0 ? schedule->entries[0].item : NULL;
 }
 
 void gs_schedule_move_first(struct gs_schedule *schedule, int64_t at_ns) {
 	assert(schedule->n != 0);
-	struct entry *entries = schedule->entries;
-	struct entry moved = {.at_ns = at_ns, .item = entries[0].item};
-	size_t i = 0;
-	for (;;) {
-		size_t child = 2 * i + 1;
-		if (child + 1 < schedule->n && entries[child + 1].at_ns < entries[child].at_ns)
-			child++;
-		if (child >= schedule->n || entries[child].at_ns >= at_ns)
-			break;
-		entries[i] = entries[child];
-		i = child;
-	}
-	entries[i] = moved;
+	sift_down(schedule, 0, (struct entry){.at_ns = at_ns, .item = schedule->entries[0].item});
 }
 
 void gs_schedule_check(const struct gs_schedule *schedule) {
 	assert(schedule->n <= schedule->cap);
 	for (size_t i = 0; i < schedule->n; i++) {
-		assert(schedule->entries[i].item != NULL);
+		assert(schedule->entries[i].item->place == i + 1);
 		assert(i == 0 || schedule->entries[i].at_ns >= schedule->entries[(i - 1) / 2].at_ns);
 	}
 }

@@ -10,17 +10,6 @@ struct gs_series_set {
 	size_t n;
 };
 
-/*
- * The series of a scrape while they come. As long as they are the set's own, in its order, only their number is kept.
- * Invariant: own == NULL, and the first n are those of set; or own[0..n) holds them.
- */
-struct sequence {
-	const struct gs_series_set *set;
-	uint64_t *own;
-	size_t n;
-	size_t cap;
-};
-
 struct gs_series_set *gs_series_set_new(void) {
 	return gs_alloc(sizeof(struct gs_series_set));
 }
@@ -40,29 +29,29 @@ size_t gs_series_set_bytes(const struct gs_series_set *set) {
 	return sizeof(*set) + set->n * sizeof(*set->hashes);
 }
 
-static enum gs_status sequence_room(struct sequence *seq) {
-	size_t cap = seq->n < 64 ? 64 : seq->n + seq->n / 2;
-	uint64_t *own = gs_realloc_array(seq->own, cap, sizeof(*own));
+static enum gs_status run_room(struct gs_series_run *run) {
+	size_t cap = run->n < 64 ? 64 : run->n + run->n / 2;
+	uint64_t *own = gs_realloc_array(run->own, cap, sizeof(*own));
 	if (own == NULL)
 		return GS_ENOMEM;
-	if (seq->own == NULL && seq->n != 0)
-		memcpy(own, seq->set->hashes, seq->n * sizeof(*own));
-	seq->own = own;
-	seq->cap = cap;
+	if (run->own == NULL && run->n != 0)
+		memcpy(own, run->set->hashes, run->n * sizeof(*own));
+	run->own = own;
+	run->cap = cap;
 	return GS_OK;
 }
 
-static enum gs_status sequence_add(struct sequence *seq, uint64_t hash) {
-	if (seq->own == NULL && seq->n < seq->set->n && seq->set->hashes[seq->n] == hash) {
-		seq->n++;
+static enum gs_status run_add(struct gs_series_run *run, uint64_t hash) {
+	if (run->own == NULL && run->n < run->set->n && run->set->hashes[run->n] == hash) {
+		run->n++;
 		return GS_OK;
 	}
-	if (seq->own == NULL || seq->n == seq->cap) {
-		enum gs_status status = sequence_room(seq);
+	if (run->own == NULL || run->n == run->cap) {
+		enum gs_status status = run_room(run);
 		if (status != GS_OK)
 			return status;
 	}
-	seq->own[seq->n++] = hash;
+	run->own[run->n++] = hash;
 	return GS_OK;
 }
 
@@ -114,33 +103,34 @@ static void cut(struct gs_series_set *set, size_t n) {
 	set->n = n;
 }
 
-static enum gs_status sequence_commit(struct sequence *seq, struct gs_series_set *set, uint64_t *ret_added) {
+static enum gs_status run_commit(struct gs_series_run *run, struct gs_series_set *set, uint64_t *ret_added) {
 	*ret_added = 0;
-	if (seq->own == NULL) {
-		if (seq->n != set->n)
-			cut(set, seq->n);
+	if (run->own == NULL) {
+		if (run->n != set->n)
+			cut(set, run->n);
 		return GS_OK;
 	}
-	enum gs_status status = count_added(set, seq->own, seq->n, ret_added);
+	enum gs_status status = count_added(set, run->own, run->n, ret_added);
 	if (status != GS_OK)
 		return status;
 	gs_free(set->hashes);
-	set->hashes = seq->own;
-	set->n = seq->n;
-	seq->own = NULL;
-	if (seq->cap != seq->n)
-		cut(set, seq->n);
+	set->hashes = run->own;
+	set->n = run->n;
+	run->own = NULL;
+	if (run->cap != run->n)
+		cut(set, run->n);
 	return GS_OK;
 }
 
 enum gs_status gs_series_set_update(struct gs_series_set *set, const uint64_t *hashes, size_t n, uint64_t *ret_added) {
-	struct sequence seq = {.set = set};
+	struct gs_series_run run;
 	enum gs_status status = GS_OK;
+	gs_series_run_begin(&run, set);
 	for (size_t i = 0; i < n && status == GS_OK; i++)
-		status = sequence_add(&seq, hashes[i]);
+		status = run_add(&run, hashes[i]);
 	if (status == GS_OK)
-		status = sequence_commit(&seq, set, ret_added);
-	gs_free(seq.own);
+		return gs_series_run_end(&run, set, ret_added);
+	gs_series_run_drop(&run);
 	return status;
 }
 
@@ -154,28 +144,21 @@ static uint64_t hash_of(const struct gs_expo_event *event) {
 	return hash;
 }
 
-enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, const struct gs_expo_options *options,
-    struct gs_str body, struct gs_series_set *set, struct gs_scrape_stats *ret_stats, struct gs_error *err) {
-	struct sequence seq = {.set = set};
-	struct gs_expo_event event = {0};
-	struct gs_scrape_stats stats = {0};
-	enum gs_status status;
-	gs_expo_begin(parser, options);
-	gs_expo_feed(parser, body, true);
-	while ((status = gs_expo_next(parser, &event, err)) == GS_OK && event.kind != GS_EXPO_END) {
-		if (event.kind != GS_EXPO_SAMPLE)
-			continue;
-		stats.samples++;
-		status = sequence_add(&seq, hash_of(&event));
-		if (status != GS_OK)
-			break;
-	}
-	if (status == GS_OK)
-		status = sequence_commit(&seq, set, &stats.series_added);
-	if (status == GS_OK)
-		*ret_stats = stats;
-	else if (status == GS_ENOMEM)
-		(void)gs_error_set(err, status, 0, 0, "out of memory");
-	gs_free(seq.own);
+void gs_series_run_begin(struct gs_series_run *run, const struct gs_series_set *set) {
+	*run = (struct gs_series_run){.set = set};
+}
+
+enum gs_status gs_series_run_add(struct gs_series_run *run, const struct gs_expo_event *event) {
+	return run_add(run, hash_of(event));
+}
+
+enum gs_status gs_series_run_end(struct gs_series_run *run, struct gs_series_set *set, uint64_t *ret_added) {
+	enum gs_status status = run_commit(run, set, ret_added);
+	gs_series_run_drop(run);
 	return status;
+}
+
+void gs_series_run_drop(struct gs_series_run *run) {
+	gs_free(run->own);
+	*run = (struct gs_series_run){0};
 }

@@ -18,6 +18,8 @@ static const char *const names[GS_SCRAPE_CAUSES] = {
     [GS_SCRAPE_EMPTY] = "empty",
     [GS_SCRAPE_TRUNCATED] = "truncated",
     [GS_SCRAPE_ENCODING] = "encoding",
+    [GS_SCRAPE_SECRET] = "secret",
+    [GS_SCRAPE_PROXY] = "proxy",
     [GS_SCRAPE_PARSE] = "parse",
     [GS_SCRAPE_SHUTDOWN] = "shutdown",
     [GS_SCRAPE_OTHER] = "other",
@@ -44,6 +46,8 @@ static struct gs_str host(const struct gs_transfer *transfer) {
 	const char *effective = NULL;
 	curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &effective);
 	const char *url = effective != NULL ? effective : transfer->request.url;
+	if (transfer->request.shown_url != NULL)
+		url = transfer->request.shown_url;
 	const char *p = strstr(url, "://");
 	p = p != NULL ? p + 3 : url;
 	struct gs_str host = gs_str_make(p, strcspn(p, "/?#")), user, rest;
@@ -57,9 +61,9 @@ enum gs_scrape_cause gs_verdict_encoding(struct gs_error *error, const char *wha
 	return GS_SCRAPE_ENCODING;
 }
 
-enum gs_scrape_cause gs_verdict_body_limit(struct gs_error *error, size_t limit) {
-	(void)gs_error_set(
-	    error, GS_ELIMIT, 0, 0, "the body is larger than the limit of %zu bytes (scrape_body_limit)", limit);
+enum gs_scrape_cause gs_verdict_body_limit(const struct gs_transfer *transfer, struct gs_error *error) {
+	(void)gs_error_set(error, GS_ELIMIT, 0, 0, "the body is larger than the limit of %zu bytes (%s)",
+	    transfer->limit, transfer->request.body_limit != 0 ? "body_size_limit" : "scrape_body_limit");
 	return GS_SCRAPE_BODY_LIMIT;
 }
 
@@ -119,6 +123,11 @@ static enum gs_scrape_cause on_redirects(const struct gs_transfer *transfer, CUR
 
 static enum gs_scrape_cause on_close(const struct gs_transfer *transfer, struct gs_error *error) {
 	struct gs_str h = host(transfer);
+	/* With TLS 1.3 a server looks at our certificate after we think that all is well. */
+	if (strstr(transfer->curl_text, " alert ") != NULL) {
+		(void)gs_error_set(error, GS_EIO, 0, 0, "%.*s refused us: %s", GS_FMT(h), transfer->curl_text);
+		return GS_SCRAPE_TLS;
+	}
 	if (!transfer->begun) {
 		(void)gs_error_set(error, GS_EIO, 0, 0, "%.*s closed the connection before it answered", GS_FMT(h));
 		return GS_SCRAPE_EMPTY;
@@ -154,8 +163,14 @@ static bool is_tls(CURLcode code) {
 /* Our own callback refused to take more. */
 static enum gs_scrape_cause on_write(const struct gs_transfer *transfer, struct gs_error *error) {
 	struct gs_str h = host(transfer);
+	if (transfer->leaves) {
+		(void)gs_error_set(error, GS_EINVAL, 0, 0,
+		    "a redirect of %.*s leads to another server, which must not see the secrets of http_headers",
+		    GS_FMT(h));
+		return GS_SCRAPE_REDIRECTS;
+	}
 	if (transfer->raw.status == GS_ELIMIT)
-		return gs_verdict_body_limit(error, transfer->raw.max);
+		return gs_verdict_body_limit(transfer, error);
 	if (transfer->raw.status == GS_ENOMEM)
 		return gs_verdict_memory(error);
 	(void)gs_error_set(
@@ -169,6 +184,30 @@ static enum gs_scrape_cause not_http(const struct gs_transfer *transfer, struct 
 	return GS_SCRAPE_OTHER;
 }
 
+/* Without the text of libcurl: it may quote the URL of the proxy. */
+static enum gs_scrape_cause on_proxy(const struct gs_transfer *transfer, CURLcode code, struct gs_error *error) {
+	struct gs_str h = host(transfer);
+	long status = info_long(transfer, CURLINFO_HTTP_CONNECTCODE);
+	if (status != 0 && status / 100 != 2)
+		(void)gs_error_set(
+		    error, GS_EIO, 0, 0, "the proxy (proxy_url) answered with status %ld to %.*s", status, GS_FMT(h));
+	else
+		(void)gs_error_set(error, GS_EIO, 0, 0, "%.*s cannot be reached through the proxy (proxy_url): %s",
+		    GS_FMT(h), curl_easy_strerror(code));
+	return GS_SCRAPE_PROXY;
+}
+
+static bool is_proxy(const struct gs_transfer *transfer, CURLcode code) {
+	long status = info_long(transfer, CURLINFO_HTTP_CONNECTCODE);
+	if (code == CURLE_COULDNT_RESOLVE_PROXY)
+		return true;
+#if LIBCURL_VERSION_NUM >= 0x074900
+	if (code == CURLE_PROXY)
+		return true;
+#endif
+	return code != CURLE_OK && status != 0 && status / 100 != 2;
+}
+
 static bool is_redirect(const struct gs_transfer *transfer, CURLcode code) {
 	/* A target's own URL was seen to be http or https when it was added. */
 	return code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_URL_MALFORMAT ||
@@ -177,6 +216,8 @@ static bool is_redirect(const struct gs_transfer *transfer, CURLcode code) {
 
 enum gs_scrape_cause gs_verdict(const struct gs_transfer *transfer, CURLcode code, struct gs_error *error) {
 	long status = info_long(transfer, CURLINFO_RESPONSE_CODE);
+	if (is_proxy(transfer, code))
+		return on_proxy(transfer, code, error);
 	if (is_redirect(transfer, code))
 		return on_redirects(transfer, code, error);
 	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || (code == CURLE_OK && status == 0))
@@ -194,7 +235,7 @@ enum gs_scrape_cause gs_verdict(const struct gs_transfer *transfer, CURLcode cod
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return on_timeout(transfer, error);
 	if (code == CURLE_FILESIZE_EXCEEDED)
-		return gs_verdict_body_limit(error, transfer->raw.max);
+		return gs_verdict_body_limit(transfer, error);
 	if (code == CURLE_WRITE_ERROR)
 		return on_write(transfer, error);
 	if (code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||

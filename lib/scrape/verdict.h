@@ -13,7 +13,7 @@
 enum gs_scrape_cause gs_verdict(const struct gs_transfer *transfer, CURLcode code, struct gs_error *error);
 
 enum gs_scrape_cause gs_verdict_encoding(struct gs_error *error, const char *what);
-enum gs_scrape_cause gs_verdict_body_limit(struct gs_error *error, size_t limit);
+enum gs_scrape_cause gs_verdict_body_limit(const struct gs_transfer *transfer, struct gs_error *error);
 enum gs_scrape_cause gs_verdict_memory(struct gs_error *error);
 
 #endif

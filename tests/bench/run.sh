@@ -13,7 +13,10 @@ gateway|pushes and rendering through HTTP, beside a real Pushgateway: rates, lat
 expo|parsing of expositions, and comparing them to the scrape before, beside memcpy, a newline scan and memcmp
 number|reading and writing of numbers beside libc
 write|writing of stored series, by dialect, beside memcpy
+relabel|relabel_configs on the series of a body, for one sample
+transform|what the settings of a job cost for each sample: limits, clearmodes, relabelling
 store|scrapes and pushes into the store, and rendering beside memcpy
+rollup|aggregation at the edge: what it costs a sample
 "
 
 usage() {

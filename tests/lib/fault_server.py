@@ -122,6 +122,32 @@ class FaultServer:
     async def do_big_gzip(self, writer):
         return await self.answer(writer, gzip.compress(self.big[:1000000]), headers=["Content-Encoding: gzip"])
 
+    async def do_large_gzip(self, writer):
+        return await self.answer(writer, gzip.compress(self.big, 6), headers=["Content-Encoding: gzip"])
+
+    async def do_large_slow(self, writer):
+        """/big in a hundred pieces over a second."""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self.big))
+        step = len(self.big) // 100
+        for i in range(0, len(self.big), step):
+            writer.write(self.big[i : i + step])
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        return True
+
+    async def do_large_truncated(self, writer):
+        return await self.answer(writer, self.big, length=len(self.big) + 100)
+
+    async def do_large_bad_gzip(self, writer):
+        body = bytearray(gzip.compress(self.big, 6))
+        for i in range(len(body) // 2, len(body) // 2 + 60):
+            body[i] ^= 0x5A
+        return await self.answer(writer, bytes(body), headers=["Content-Encoding: gzip"])
+
+    async def do_large_short_gzip(self, writer):
+        body = gzip.compress(self.big, 6)
+        return await self.answer(writer, body[: len(body) // 2], headers=["Content-Encoding: gzip"])
+
     async def do_zstd(self, writer):
         return await self.answer(writer, zstd_raw(GOOD), headers=["content-encoding: zstd"])
 
@@ -236,6 +262,14 @@ class FaultServer:
             writer.write(b"a")
             await writer.drain()
             await asyncio.sleep(0.05)
+
+    async def do_drip(self, writer):
+        """A byte a second."""
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(1)
 
     async def do_trickle_headers(self, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n")

@@ -19,6 +19,12 @@
 /* Regular expressions (match). Fixed: what takes its compiler no noticeable time. */
 #define GS_LIMIT_REGEX (16 * 1024) /* bytes */
 
+/* Aggregation at the edge (rollup). Fixed: what a person can oversee; names that are looked at again if there are more; and how many scrapes an input may
+ * miss until what it was worth is forgotten: about the window over which Prometheus looks back. */
+#define GS_LIMIT_ROLLUP_RULES 1024
+#define GS_LIMIT_ROLLUP_NAMES 65536
+#define GS_LIMIT_ROLLUP_MISSED 10
+
 /* Checking of whole bodies (check). Fixed: some hundred MiB of memory. */
 #define GS_LIMIT_CHECK_FAMILIES 1000000 /* families that are counted one by one */
 
@@ -28,6 +34,10 @@
 #define GS_LIMIT_PUSHES_IN_FLIGHT 1024
 #define GS_LIMIT_SAMPLES_IN_FLIGHT                                                                                     \
 	2000000 /* fixed, but twice push_samples if that is more: of pushes that were read and wait; a sample can take 450 bytes */
+
+/* Fixed: of pushes from the edge, how long and how many ids are remembered, so that none counts twice; an id costs some hundred bytes. */
+#define GS_LIMIT_PUSH_ID_MS (2 * 3600 * 1000)
+#define GS_LIMIT_PUSH_IDS 200000
 
 #define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
 
@@ -53,6 +63,12 @@
 #define GS_LIMIT_TARGETS 1000000 /* fixed: what the config parser takes */
 #define GS_LIMIT_REDIRECTS 5 /* fixed: what is no loop */
 
+/* Discovery. Fixed: a million targets in one document, and what a hostile one may take to be read. */
+#define GS_LIMIT_SD_DOCUMENT (32 * 1024 * 1024) /* bytes of a file, an answer or the value of a key, decompressed */
+#define GS_LIMIT_SD_MEMORY (512 * 1024 * 1024) /* bytes that reading one may allocate, and that its targets may have */
+#define GS_LIMIT_SD_FILES 10000 /* files of one source */
+#define GS_LIMIT_SD_KEYS 100000 /* keys of one bucket */
+
 /* Wire. Fixed by the protocol (docs/PROTOCOL.md). */
 #define GS_LIMIT_PARTS 1024 /* parts of one scrape */
 #define GS_LIMIT_WIRE_BODY (128 * 1024 * 1024) /* bytes of one scrape, decompressed */
@@ -61,6 +77,9 @@
 
 /* Poller's memory of what it could not send: poller_stream.buffer. */
 #define GS_LIMIT_OUTBOX (64 * 1024 * 1024)
+
+/* Poller's memory of pushes that are not acknowledged yet. Fixed: some seconds of what a site pushes. */
+#define GS_LIMIT_FORWARD (64 * 1024 * 1024)
 
 /* Codec. Fixed: RFC 9659 allows no larger window for Content-Encoding zstd, and a frame of a few bytes can claim it. */
 #define GS_LIMIT_ZSTD_WINDOW_LOG 23

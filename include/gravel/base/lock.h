@@ -22,7 +22,12 @@ struct gs_lock {
 
 /* Ranks, lowest is taken first. */
 enum gs_lock_rank {
+	GS_RANK_MANAGER = 10, /* manager: what is shown, names on the wire, who updates */
+	GS_RANK_SCRAPE = 20, /* scrape: targets that come and go */
+	GS_RANK_RELAY = 25, /* relay: the list of its targets, and how they are */
+	GS_RANK_FORWARD = 28, /* forward: pushes that wait for their acks */
 	GS_RANK_OUTBOX = 30, /* bus: unsent messages */
+	GS_RANK_DISCOVERY = 35, /* discovery: what came of a bucket */
 	GS_RANK_INGEST = 40, /* ingest: queue of entries */
 	GS_RANK_TURN = 45, /* ingest: who is next at the store */
 	GS_RANK_STORE = 50, /* ingest: the store */

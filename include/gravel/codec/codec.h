@@ -4,7 +4,7 @@
 
 #include "gravel/base/buf.h"
 
-/* Compression of whole buffers. The only module that knows zlib and zstd. */
+/* Compression of whole buffers, and decompression of what comes in pieces. The only module that knows zlib and zstd. */
 enum gs_codec_kind {
 	GS_CODEC_IDENTITY,
 	GS_CODEC_GZIP,
@@ -64,6 +64,22 @@ struct gs_str gs_codec_head(enum gs_codec_kind kind);
 
 /** gs_codec_tail(kind, sum, out): Write what stands behind them into ${out} (GS_CODEC_TAIL_MAX bytes); return its length. */
 size_t gs_codec_tail(enum gs_codec_kind kind, const struct gs_codec_sum *sum, char *out);
+
+/* A text decompressed as it comes, in pieces of any size. */
+struct gs_decoder;
+
+/** gs_decoder_new(kind): NULL when out of memory. Takes up to 8 MiB with large zstd windows. */
+struct gs_decoder *gs_decoder_new(enum gs_codec_kind kind);
+void gs_decoder_free(struct gs_decoder *decoder);
+
+/** gs_decoder_feed(decoder, in, max, out):
+ * Decompress what ${in} begins with, append at most ${max} bytes of it to ${out}, and advance ${in} past what was used. With ${in} empty there may be more to
+ * come out: call until nothing is appended. GS_EINVAL for what is damaged or is followed by junk, GS_ELIMIT of ${out} or for a zstd window above GS_LIMIT_ZSTD_WINDOW_LOG, GS_ENOMEM: the decoder is then of no use. */
+GS_MUST_USE enum gs_status gs_decoder_feed(
+    struct gs_decoder *decoder, struct gs_str *in, size_t max, struct gs_buf *out);
+
+/** gs_decoder_end(decoder): Whether the text may end here; GS_EINVAL: it was cut short, or is empty. */
+GS_MUST_USE enum gs_status gs_decoder_end(const struct gs_decoder *decoder);
 
 /** gs_codec_sniff(head): The kind of a file that begins so, by its magic bytes; else identity. */
 enum gs_codec_kind gs_codec_sniff(struct gs_str head);

@@ -8,13 +8,17 @@
 
 #include "gravel/base/error.h"
 #include "gravel/base/str.h"
+#include "gravel/config/config.h"
 
 /*
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
  *
  * What goes out is Prometheus' GET for the text formats: its Accept, X-Prometheus-Scrape-Timeout-Seconds, gzip and zstd; connections are
- * kept. Only http and https, on redirects too; no proxy, no netrc, no cookies. Only status 200 is a success, and an empty body with it is
- * one. What a body holds is for the consumer of results to judge (gs_scrape_inspect, GS_SCRAPE_PARSE).
+ * kept. Only http and https, on redirects too; a proxy only where the target has one, whatever the environment says; no netrc, no cookies. TLS is 1.2 at least unless
+ * min_version says less. Secrets in files are read again when the file is another one. Connections are never shared by targets whose tls_config or proxy differ. What
+ * a redirect to another server does not get: basic_auth, authorization; and it is not followed where http_headers has secrets. A server_name holds for the URL of the
+ * target, not for what redirects name. Only status 200 is a success, and an empty body with it is
+ * one. What a body holds is for the consumer of results to judge (GS_SCRAPE_PARSE).
  *
  * Counted here: GS_M_SCRAPE_DELAY and GS_M_SCRAPES_SKIPPED (slots that passed while the scrape before still ran, or while the process did not
  * run). Counted by the consumer, who knows whether the body parsed: GS_M_SCRAPES, _SCRAPE_FAILURES, _SCRAPE_BYTES, _SCRAPE_SAMPLES, _TARGETS.
@@ -28,9 +32,12 @@ struct gs_scrape_target {
 	const char *job;
 	const char *instance;
 	const char *url; /* http or https */
+	const struct gs_config_http *http; /* how to ask; NULL: as the defaults of the configuration */
 	int64_t interval_ms; /* 1 ms .. 366 days */
 	int64_t timeout_ms; /* of everything: name, connection, redirects, body; in the same range */
-	void *user; /* given back with each result */
+	size_t body_limit; /* bytes of a body, before and after decompression; 0: that of the scraper */
+	bool identity; /* enable_compression: false */
+	void *user; /* given back with each result; each target has one of its own */
 };
 
 /* Why a scrape failed: one word each, the value of label reason and the cause on the wire. */
@@ -46,6 +53,8 @@ enum gs_scrape_cause {
 	GS_SCRAPE_EMPTY, /* "empty": closed before an answer came */
 	GS_SCRAPE_TRUNCATED, /* "truncated": closed in the middle of the body */
 	GS_SCRAPE_ENCODING, /* "encoding": a content encoding unknown or damaged */
+	GS_SCRAPE_SECRET, /* "secret": a file with a secret cannot be read, or no request can hold what is in it */
+	GS_SCRAPE_PROXY, /* "proxy": it cannot be reached, or refused */
 	GS_SCRAPE_PARSE, /* "parse": not an exposition; set by the consumer of results */
 	GS_SCRAPE_SHUTDOWN, /* "shutdown": we are stopping */
 	GS_SCRAPE_OTHER, /* "other": text says which */
@@ -61,18 +70,35 @@ struct gs_scrape_result {
 	const char *text; /* one sentence on the cause, without secrets of the URL; "" when OK. As the body */
 	int64_t time_ms; /* wall clock at the start */
 	int64_t duration_us;
-	struct gs_str body; /* decompressed; empty unless OK. Valid during the call */
+	struct gs_str body; /* decompressed; empty unless OK, or if it came in pieces. Valid during the call */
+	bool in_pieces; /* pieces came */
 	struct gs_str content_type; /* of the answer, empty if there is none. Valid during the call */
 };
 
 /* On the scraper's thread; should take well under the shortest interval: nothing else is scraped meanwhile. */
 typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 
+/* A piece of a large body, decoded, at most 64 KiB, while the rest is still on its way, so that 100 MB do not hold up the others at their end; bodies below 256 KiB (compressed: 32 KiB)
+ * come with the result alone. Pieces of several targets alternate, and other targets are served between two. False: enough of it, the result comes at once with
+ * GS_SCRAPE_PARSE. */
+typedef bool gs_scrape_body_fn(
+    void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece);
+
+/* A scrape is about to start, on the scraper's thread. NULL: go on. Else it has failed without asking the target: its result comes at once, GS_SCRAPE_OTHER with that text, which must live
+ * until then. So a target can be held back, and one that nobody asks be a timer. */
+typedef const char *gs_scrape_start_fn(void *ctx, const struct gs_scrape_target *target);
+
+/* A target was removed: nothing of it is used any more, no result of it comes. On the scraper's thread. */
+typedef void gs_scrape_removed_fn(void *ctx, const struct gs_scrape_target *target);
+
 struct gs_scraper_options {
 	const char *user_agent;
 	const char *identity; /* with job and instance the seed of a target's place in its interval */
 	size_t body_limit; /* bytes of a body, before and after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
+	gs_scrape_start_fn *on_start; /* NULL: all start */
 	gs_scrape_fn *on_result;
+	gs_scrape_body_fn *on_body; /* NULL: whole bodies come with their results */
+	gs_scrape_removed_fn *on_removed; /* may be NULL */
 	void *ctx;
 };
 
@@ -81,9 +107,13 @@ struct gs_scraper_options {
 GS_MUST_USE enum gs_status gs_scraper_new(
     const struct gs_scraper_options *options, struct gs_scraper **ret_scraper, struct gs_error *err);
 
-/** gs_scraper_add(scraper, target): Before gs_scraper_start. Strings must live as long as the scraper; the struct is copied. GS_EINVAL for a URL or
- * a time outside what struct gs_scrape_target says, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
+/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread, on_result too. What ${target} points to must live until on_removed; the struct is copied. GS_EINVAL for a URL or
+ * a time outside what struct gs_scrape_target says and for a user pointer that another target has, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *target);
+
+/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when, once the
+ * scraper runs; none is told after gs_scraper_stop. Any thread; does not wait. Its idle connection is kept for a target of the same host that follows. GS_ENOTFOUND. */
+GS_MUST_USE enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user);
 
 /** gs_scraper_start(scraper): Run the schedule on a thread: each target at a point of its interval that a stable hash gives, so that the load is
  * even and stays the same over restarts, counted on the wall clock. A target whose last scrape still runs is skipped and counted. Once in the

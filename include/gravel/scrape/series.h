@@ -34,16 +34,29 @@ size_t gs_series_set_count(const struct gs_series_set *set);
 /** gs_series_set_bytes(set): Memory it holds between updates. */
 size_t gs_series_set_bytes(const struct gs_series_set *set);
 
-struct gs_scrape_stats {
-	uint64_t samples; /* scrape_samples_scraped */
-	uint64_t series_added; /* scrape_series_added */
+/*
+ * The series of a scrape while they come. As long as they are the set's own, in its order, only their number is kept.
+ * Invariant: own == NULL, and the first n are those of set; or own[0..n) holds them.
+ */
+struct gs_series_run {
+	const struct gs_series_set *set;
+	uint64_t *own;
+	size_t n;
+	size_t cap;
 };
 
-/** gs_scrape_inspect(parser, options, body, set, ret_stats, err):
- * Parse ${body}, of the format that ${options} says, to its end, count, and bring ${set} (the target's) up to date. GS_EINVAL or GS_ELIMIT with ${err} (line, column, reason) where
- * it is not an exposition, GS_ENOMEM; ${set} is then as it was. A failed scrape does not come here: as in Prometheus, the series of
- * the scrape before it are not new after it. */
-GS_MUST_USE enum gs_status gs_scrape_inspect(struct gs_expo_parser *parser, const struct gs_expo_options *options,
-    struct gs_str body, struct gs_series_set *set, struct gs_scrape_stats *ret_stats, struct gs_error *err);
+/** gs_series_run_begin(run, set): Begin a scrape of the target of ${set}, which must not change until its end. Takes no memory. */
+void gs_series_run_begin(struct gs_series_run *run, const struct gs_series_set *set);
+
+/** gs_series_run_add(run, event): Its next sample. GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_series_run_add(struct gs_series_run *run, const struct gs_expo_event *event);
+
+/** gs_series_run_end(run, set, ret_added):
+ * The scrape was good: make its series the content of ${set}; ${ret_added} is as of gs_series_set_update, scrape_series_added. GS_ENOMEM leaves the set as it was. The run is over
+ * in any case. A failed scrape is not ended so: as in Prometheus, the series of the scrape before it are not new after it. */
+GS_MUST_USE enum gs_status gs_series_run_end(struct gs_series_run *run, struct gs_series_set *set, uint64_t *ret_added);
+
+/** gs_series_run_drop(run): The scrape failed; a zeroed run is fine. */
+void gs_series_run_drop(struct gs_series_run *run);
 
 #endif

@@ -73,7 +73,8 @@ def curl(*args, stdin=None):
 
 
 class Target:
-    """A scrape target in this process. body may be set at any time; seen holds (monotonic time, request headers) of each GET."""
+    """A scrape target in this process. body may be set at any time; seen holds (monotonic time, request headers) of each GET, clients
+    and paths the address of who asked and what for."""
 
     def __init__(self, port, body="up_and_well 1\n", content_type="text/plain; version=0.0.4", code=200):
         self.port = port
@@ -81,6 +82,8 @@ class Target:
         self.code = code
         self.content_type = content_type
         self.seen = []
+        self.clients = []
+        self.paths = []
         target = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -88,6 +91,8 @@ class Target:
 
             def do_GET(self):
                 target.seen.append((time.monotonic(), dict(self.headers.items())))
+                target.clients.append(self.client_address)
+                target.paths.append(self.path)
                 data = target.body if isinstance(target.body, bytes) else target.body.encode("utf-8")
                 self.send_response(target.code)
                 self.send_header("Content-Type", target.content_type)

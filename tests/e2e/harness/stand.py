@@ -275,8 +275,32 @@ class Poller(Ours):
         options = {"identity": identity, "scrape_interval": "1s", "scrape_timeout": "900ms", "jobs": jobs,
                    "poller_stream": dict({"urls": [nats.url], "topic": topic}, **(stream or {}))}
         options.update(config)
+        self.options = options
         self.config = stand.write("poller-%d.yml" % port, json.dumps(options, indent=1))
         super().__init__(stand, "poller-" + identity, ["--config", self.config], port)
+
+    def configure(self, **options):
+        """Write the configuration anew with these keys changed; it is read at the next reload."""
+        self.options.update(options)
+        self.config.write_text(json.dumps(self.options, indent=1), "utf-8")
+
+    def reload(self):
+        return http.request(self.url + "/-/reload", "POST")
+
+    def reload_ok(self, **options):
+        """Its answer, after a reload with these keys changed."""
+        self.configure(**options)
+        answer = self.reload()
+        assert answer.code == 200, answer
+        return answer.text
+
+    def targets(self, **query):
+        """/api/v1/targets without our own job."""
+        answer = self.get("/api/v1/targets?" + urllib.parse.urlencode(query))
+        assert answer.code == 200, answer
+        data = json.loads(answer.text)["data"]
+        data["activeTargets"] = [t for t in data["activeTargets"] if t["scrapePool"] != "prometheus_streams"]
+        return data
 
 
 class Receiver(Ours):

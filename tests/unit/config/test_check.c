@@ -146,6 +146,89 @@ static void test_names(void **state) {
 	CHECK_ALL(gs_check_label_name, labels);
 }
 
+static void test_settings_of_http(void **state) {
+	static const struct checked proxies[] = {
+	    {"http://a", NULL},
+	    {"https://u:p@a:3128/", NULL},
+	    {"socks5://[::1]:1080", NULL},
+	    {"ftp://a", "must begin with http://, https:// or socks5://"},
+	    {"http://a/b", "must end after host and port"},
+	    {"a:3128", "does not begin with scheme://"},
+	};
+	static const struct checked types[] = {
+	    {"Bearer", NULL},
+	    {"x-Token_1", NULL},
+	    {"basic", "is not Basic here: use basic_auth"},
+	    {"Basic", "is not Basic here: use basic_auth"},
+	    {"", NULL},
+	    {"a b", "is one word without blanks"},
+	};
+	static const struct checked headers[] = {
+	    {"X-Scope-OrgID", NULL},
+	    {"accepting", NULL},
+	    {"ACCEPT", "is set by the poller itself"},
+	    {"host", "is set by the poller itself"},
+	    {"Authorization", "is set by the poller itself"},
+	    {"a:b", "is no name of a header"},
+	    {"", "is no name of a header"},
+	    {"\xc3\xa4", "is no name of a header"},
+	};
+	static const struct checked schemes[] = {
+	    {"http", NULL},
+	    {"https", NULL},
+	    {"HTTP", "is http or https"},
+	    {"", "is http or https"},
+	};
+	(void)state;
+	CHECK_ALL(gs_check_proxy_url, proxies);
+	CHECK_ALL(gs_check_authorization_type, types);
+	CHECK_ALL(gs_check_header_name, headers);
+	CHECK_ALL(gs_check_scheme, schemes);
+	assert_null(gs_check_server_name(GS_STR("a.b")));
+	assert_string_equal(gs_check_server_name(GS_STR("a/b")), "is no name of a host");
+	assert_string_equal(gs_check_header_name(GS_STR("a\0b")), "is no name of a header");
+}
+
+static void test_settings_of_discovery(void **state) {
+	static const struct checked files[] = {
+	    {"a.json", NULL},
+	    {"/a/b.yml", NULL},
+	    {"a/*.yaml", NULL},
+	    {"*.JSON", NULL},
+	    {"a*b*.YML", NULL},
+	    {"a.txt", "must end in .json, .yml or .yaml"},
+	    {"json", "must end in .json, .yml or .yaml"},
+	    {"*/a.json", "has '*' before its last part"},
+	    {"a*/*.json", "has '*' before its last part"},
+	};
+	static const struct checked addresses[] = {
+	    {"a:1", NULL},
+	    {"[::1]:9100", NULL},
+	    {"a", NULL},
+	    {"http://a", "is an address (host:port) and has no '/'; see scheme and metrics_path"},
+	    {"a b", "has a blank in it"},
+	};
+	static const struct checked prefixes[] = {
+	    {"", NULL},
+	    {"a.b/c=d_-1", NULL},
+	    {".a", "begins with a dot, as no key does"},
+	    {"a*", "is no beginning of a key ([a-zA-Z0-9_=./-]+)"},
+	    {"a b", "is no beginning of a key ([a-zA-Z0-9_=./-]+)"},
+	};
+	(void)state;
+	CHECK_ALL(gs_check_sd_file, files);
+	CHECK_ALL(gs_check_address, addresses);
+	CHECK_ALL(gs_check_kv_prefix, prefixes);
+	assert_null(gs_check_bucket(GS_STR("a-B_9")));
+	assert_string_equal(gs_check_bucket(GS_STR("a.b")), "is no name of a bucket ([a-zA-Z0-9_-]+)");
+	assert_null(gs_check_any_label_name(GS_STR("__address__")));
+	assert_null(gs_check_any_label_name(GS_STR("job")));
+	assert_non_null(gs_check_any_label_name(GS_STR("a:b")));
+	assert_non_null(gs_check_any_label_name(GS_STR("a\0b")));
+	assert_null(gs_check_metric_name(GS_STR("a:b_9")));
+	assert_string_equal(gs_check_metric_name(GS_STR("9a")), "is no metric name ([a-zA-Z_:][a-zA-Z0-9_:]*)");
+}
+
 static void test_text(void **state) {
 	static const struct checked cases[] = {
 	    {"", NULL},
@@ -163,11 +246,18 @@ static void test_text(void **state) {
 	(void)state;
 	CHECK_ALL(gs_check_text, cases);
 	assert_string_equal(gs_check_text(GS_STR("a\0b")), "has a control character");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = gs_check_raw(gs_str_of(cases[i].text));
+		bool ascii = (unsigned char)cases[i].text[0] < 0x80 && strchr(cases[i].text, '\xc2') == NULL;
+		assert_int_equal(got == NULL, ascii || cases[i].wrong == NULL);
+	}
+	assert_string_equal(gs_check_raw(GS_STR("a\0b")), "has a control character");
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_url_parts), cmocka_unit_test(test_target_url),
 	    cmocka_unit_test(test_nats_url), cmocka_unit_test(test_listen), cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_settings_of_http), cmocka_unit_test(test_settings_of_discovery),
 	    cmocka_unit_test(test_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,62 @@ static void test_file(void **state) {
 	gs_config_report_free(&report);
 }
 
+/* Paths begin where the file is, and are absolute, so that a dump means the same wherever it is read. */
+static void test_relative_paths(void **state) {
+	static const char text[] = "jobs: {a: {basic_auth: {password_file: b/c}, tls_config: {ca_file: /d},\n"
+				   "  file_sd_configs: [{files: ['*.yml', ../e.json]}]}}\n";
+	struct gs_config_report report;
+	struct gs_config *c = NULL;
+	char want[1024], here[128];
+	(void)state;
+	write_file(text, sizeof(text) - 1);
+	assert_non_null(getcwd(here, sizeof(here)));
+	const char *names[] = {path, "f.yaml", "../f.yaml"};
+	char folders[3][160];
+	snprintf(folders[0], sizeof(folders[0]), "%s", folder);
+	snprintf(folders[1], sizeof(folders[1]), "%s", folder);
+	snprintf(folders[2], sizeof(folders[2]), "%s/sub/..", folder);
+	char sub[128];
+	snprintf(sub, sizeof(sub), "%s/sub", folder);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(chdir(i == 2 ? sub : folder), 0);
+		enum gs_status status = load(names[i], &report, &c);
+		assert_int_equal(chdir(here), 0);
+		assert_int_equal(status, GS_OK);
+		snprintf(want, sizeof(want), "%s/b/c", folders[i]);
+		assert_string_equal(c->jobs[0].http.password.file, want);
+		assert_string_equal(c->jobs[0].http.ca_file, "/d");
+		snprintf(want, sizeof(want), "%s/*.yml", folders[i]);
+		assert_string_equal(c->jobs[0].sds[0].names[0], want);
+		snprintf(want, sizeof(want), "%s/../e.json", folders[i]);
+		assert_string_equal(c->jobs[0].sds[0].names[1], want);
+		gs_config_free(c);
+		gs_config_report_free(&report);
+	}
+	assert_int_equal(rmdir(sub), 0);
+}
+
+/* One that fits as it is written, and not with its folder. */
+static void test_long_path(void **state) {
+	struct gs_config_report report;
+	struct gs_config *c = NULL;
+	char text[5000], want[256];
+	(void)state;
+	int n = snprintf(text, sizeof(text), "jobs: {a: {tls_config: {ca_file: ");
+	memset(text + n, 'x', 4096);
+	n += 4096;
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "}}}");
+	write_file(text, (size_t)n);
+	assert_int_equal(load(path, &report, &c), GS_EINVAL);
+	snprintf(want, sizeof(want),
+	    "%s:1:34: key \"jobs.a.tls_config.ca_file\" is longer than 4096 bytes with the folder of the config\n",
+	    path);
+	assert_string_equal(report.text.p, want);
+	gs_config_report_free(&report);
+	gs_config_free(accept(text)); /* of a name without a folder */
+}
+
 static void test_unreadable(void **state) {
 	struct gs_config_report report;
 	struct gs_config *c;
@@ -177,6 +233,14 @@ static void test_memory(void **state) {
 	fail_each("jobs: {a: {clearmodes: {x: sum}, targets: [{url: http://x, labels: {a: b}}, {url: http://y}]}}\n"
 		  "poller_stream: {urls: [nats://a, nats://b]}\ntls: {}\n",
 	    GS_OK);
+	fail_each(
+	    "scrape_configs:\n"
+	    "- {job_name: a, params: {x: [y]}, http_headers: {X: {values: [v], secrets: [s], files: [f]}}}\n"
+	    "- {job_name: b, static_configs: [{targets: [x], labels: {c: d}}], http_sd_configs: [{url: http://x}],\n"
+	    "   file_sd_configs: [{files: [x.yml]}], aggregations: [{sum: a, by: [b], as: c}],\n"
+	    "   relabel_configs: [{source_labels: [a], action: keep}], basic_auth: {username: u, password: p}}\n",
+	    GS_OK);
+	fail_each("scrape_configs: [{job_name: a, oauth2: {}, aggregations: [{}]}, {}, {job_name: a}, x]\n", GS_EINVAL);
 	fail_each("max_age: 0\nx: y\njobs: {a: [], a: {}}\nmonitor_port: 99999999\n", GS_EINVAL);
 	fail_each("jobs: {a", GS_EINVAL);
 }
@@ -201,8 +265,8 @@ static void test_memory_of_load(void **state) {
 
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {TEST(test_no_file), TEST(test_file), TEST(test_unreadable),
-	    TEST(test_too_large), TEST(test_all_errors), TEST(test_set_listen), TEST(test_memory),
-	    TEST(test_memory_of_load)};
+	const struct CMUnitTest tests[] = {TEST(test_no_file), TEST(test_file), TEST(test_relative_paths),
+	    TEST(test_long_path), TEST(test_unreadable), TEST(test_too_large), TEST(test_all_errors),
+	    TEST(test_set_listen), TEST(test_memory), TEST(test_memory_of_load)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

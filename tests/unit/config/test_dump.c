@@ -56,6 +56,41 @@ static void test_defaults(void **state) {
 	gs_config_free(c);
 }
 
+/* What a job has that says nothing. */
+#define HTTP_DEFAULTS                                                                                                  \
+	"    metrics_path: \"/metrics\"\n"                                                                             \
+	"    scheme: \"http\"\n"                                                                                       \
+	"    params: {}\n"                                                                                             \
+	"    honor_labels: false\n"                                                                                    \
+	"    honor_timestamps: true\n"                                                                                 \
+	"    tls_config:\n"                                                                                            \
+	"      ca_file: \"\"\n"                                                                                        \
+	"      cert_file: \"\"\n"                                                                                      \
+	"      key_file: \"\"\n"                                                                                       \
+	"      server_name: \"\"\n"                                                                                    \
+	"      insecure_skip_verify: false\n"                                                                          \
+	"      min_version: \"\"\n"                                                                                    \
+	"    http_headers: {}\n"                                                                                       \
+	"    proxy_url: \"\"\n"                                                                                        \
+	"    follow_redirects: true\n"                                                                                 \
+	"    enable_compression: true\n"                                                                               \
+	"    body_size_limit: 0\n"                                                                                     \
+	"    sample_limit: 0\n"                                                                                        \
+	"    label_limit: 0\n"                                                                                         \
+	"    label_name_length_limit: 0\n"                                                                             \
+	"    label_value_length_limit: 0\n"                                                                            \
+	"    target_limit: 0\n"                                                                                        \
+	"    relabel_configs: []\n"                                                                                    \
+	"    metric_relabel_configs: []\n"                                                                             \
+	"    aggregations: []\n"
+#define NO_DISCOVERY                                                                                                   \
+	"    static_configs: []\n"                                                                                     \
+	"    file_sd_configs: []\n"                                                                                    \
+	"    dns_sd_configs: []\n"                                                                                     \
+	"    http_sd_configs: []\n"                                                                                    \
+	"    etcd_sd_configs: []\n"                                                                                    \
+	"    nats_kv_sd_configs: []\n"
+
 static void test_full(void **state) {
 	(void)state;
 	struct gs_config *c =
@@ -83,31 +118,28 @@ static void test_full(void **state) {
 				     "  replicas: 1\n"
 				     "  retention: 10m\n"
 				     "  storage: memory\n"
+				     "  push_stream: \"\"\n"
+				     "  push_retention: 2h\n"
 				     "  buffer: 64MiB\n"
 				     "receiver:\n"));
 	assert_non_null(strstr(text, "  publisher_label: false\n"));
-	assert_non_null(strstr(text, "\njobs:\n"
-				     "  \"a \\\"b\\\"\":\n"
-				     "    scrape_interval: 15s\n"
-				     "    scrape_timeout: 10s\n"
-				     "    honor_labels: false\n"
-				     "    clearmodes:\n"
-				     "      \"x\\\\d\": \"sum\"\n"
-				     "      \"y\": \"mean5m\"\n"
-				     "    targets:\n"
-				     "      - url: \"http://<hidden>@x:1/m?a=b\"\n"
-				     "        name: \"n\"\n"
-				     "        labels:\n"
-				     "          \"dc\": \"a: #b\"\n"
-				     "      - url: \"http://y\"\n"
-				     "        name: \"y:80\"\n"
-				     "        labels: {}\n"
-				     "  \"empty\":\n"
-				     "    scrape_interval: 15s\n"
-				     "    scrape_timeout: 10s\n"
-				     "    honor_labels: false\n"
-				     "    clearmodes: {}\n"
-				     "    targets: []\n"));
+	assert_non_null(strstr(text,
+	    "\njobs:\n"
+	    "  \"a \\\"b\\\"\":\n"
+	    "    scrape_interval: 15s\n"
+	    "    scrape_timeout: 10s\n" HTTP_DEFAULTS "    clearmodes:\n"
+	    "      \"x\\\\d\": \"sum\"\n"
+	    "      \"y\": \"mean5m\"\n" NO_DISCOVERY "    targets:\n"
+	    "      - url: \"http://<hidden>@x:1/m?a=b\"\n"
+	    "        name: \"n\"\n"
+	    "        labels:\n"
+	    "          \"dc\": \"a: #b\"\n"
+	    "      - url: \"http://y\"\n"
+	    "        name: \"y:80\"\n"
+	    "        labels: {}\n"
+	    "  \"empty\":\n"
+	    "    scrape_interval: 15s\n"
+	    "    scrape_timeout: 10s\n" HTTP_DEFAULTS "    clearmodes: {}\n" NO_DISCOVERY "    targets: []\n"));
 	gs_free(text);
 	gs_config_free(c);
 }
@@ -131,6 +163,107 @@ static void same_stream(const struct gs_config_stream *a, const struct gs_config
 	assert_int_equal(a->retention, b->retention);
 	assert_int_equal(a->storage, b->storage);
 	assert_int_equal(a->buffer, b->buffer);
+	same(a->push_stream, b->push_stream);
+	assert_int_equal(a->push_retention, b->push_retention);
+}
+
+static void same_secret(const struct gs_config_secret *a, const struct gs_config_secret *b) {
+	same(a->value != NULL ? "<hidden>" : NULL, b->value);
+	same(a->file, b->file);
+}
+
+static void same_http(const struct gs_config_http *a, const struct gs_config_http *b) {
+	assert_int_equal(a->basic_auth, b->basic_auth);
+	same(a->username, b->username);
+	same_secret(&a->password, &b->password);
+	assert_int_equal(a->authorization, b->authorization);
+	same(a->authorization_type, b->authorization_type);
+	same_secret(&a->credentials, &b->credentials);
+	same(a->ca_file, b->ca_file);
+	same(a->cert_file, b->cert_file);
+	same(a->key_file, b->key_file);
+	same(a->server_name, b->server_name);
+	assert_int_equal(a->insecure_skip_verify, b->insecure_skip_verify);
+	assert_int_equal(a->min_version, b->min_version);
+	assert_int_equal(a->nheaders, b->nheaders);
+	for (size_t i = 0; i < a->nheaders; i++) {
+		same(a->headers[i].name, b->headers[i].name);
+		same(a->headers[i].value, b->headers[i].value);
+		same_secret(&a->headers[i].secret, &b->headers[i].secret);
+	}
+	same(a->proxy_url, b->proxy_url);
+	assert_int_equal(a->follow_redirects, b->follow_redirects);
+}
+
+static void same_labels(const struct gs_config_label *a, size_t na, const struct gs_config_label *b, size_t nb) {
+	assert_int_equal(na, nb);
+	for (size_t i = 0; i < na; i++) {
+		same(a[i].name, b[i].name);
+		same(a[i].value, b[i].value);
+	}
+}
+
+static void same_texts(const char **a, size_t na, const char **b, size_t nb) {
+	assert_int_equal(na, nb);
+	for (size_t i = 0; i < na; i++)
+		same(a[i], b[i]);
+}
+
+static void same_sd(const struct gs_config_sd *a, const struct gs_config_sd *b) {
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->refresh_interval, b->refresh_interval);
+	same_texts(a->names, a->nnames, b->names, b->nnames);
+	same_labels(a->labels, a->nlabels, b->labels, b->nlabels);
+	assert_int_equal(a->dns_type, b->dns_type);
+	assert_int_equal(a->dns_port, b->dns_port);
+	same(a->prefix, b->prefix);
+	same_http(&a->http, &b->http);
+}
+
+static void same_relabel(const struct gs_config_relabel *a, size_t na, const struct gs_config_relabel *b, size_t nb) {
+	assert_int_equal(na, nb);
+	for (size_t i = 0; i < na; i++) {
+		assert_int_equal(a[i].action, b[i].action);
+		same_texts(a[i].source_labels, a[i].nsource_labels, b[i].source_labels, b[i].nsource_labels);
+		same(a[i].separator, b[i].separator);
+		same(a[i].regex, b[i].regex);
+		assert_int_equal(a[i].modulus, b[i].modulus);
+		same(a[i].target_label, b[i].target_label);
+		same(a[i].replacement, b[i].replacement);
+	}
+}
+
+static void same_rollup(const struct gs_config_rollup *a, const struct gs_config_rollup *b) {
+	assert_int_equal(a->op, b->op);
+	same(a->of, b->of);
+	same(a->as, b->as);
+	same_texts(a->labels, a->nlabels, b->labels, b->nlabels);
+	assert_int_equal(a->without, b->without);
+	assert_int_equal(a->drop, b->drop);
+}
+
+/* What a job has of Prometheus. */
+static void same_settings(const struct gs_config_job *a, const struct gs_config_job *b) {
+	same(a->metrics_path, b->metrics_path);
+	same(a->scheme, b->scheme);
+	same_labels(a->params, a->nparams, b->params, b->nparams);
+	assert_int_equal(a->honor_timestamps, b->honor_timestamps);
+	same_http(&a->http, &b->http);
+	assert_int_equal(a->enable_compression, b->enable_compression);
+	assert_int_equal(a->body_size_limit, b->body_size_limit);
+	assert_int_equal(a->sample_limit, b->sample_limit);
+	assert_int_equal(a->label_limit, b->label_limit);
+	assert_int_equal(a->label_name_length_limit, b->label_name_length_limit);
+	assert_int_equal(a->label_value_length_limit, b->label_value_length_limit);
+	assert_int_equal(a->target_limit, b->target_limit);
+	same_relabel(a->relabel, a->nrelabel, b->relabel, b->nrelabel);
+	same_relabel(a->metric_relabel, a->nmetric_relabel, b->metric_relabel, b->nmetric_relabel);
+	assert_int_equal(a->nrollups, b->nrollups);
+	for (size_t i = 0; i < a->nrollups; i++)
+		same_rollup(&a->rollups[i], &b->rollups[i]);
+	assert_int_equal(a->nsds, b->nsds);
+	for (size_t i = 0; i < a->nsds; i++)
+		same_sd(&a->sds[i], &b->sds[i]);
 }
 
 static void same_job(const struct gs_config_job *a, const struct gs_config_job *b) {
@@ -138,6 +271,7 @@ static void same_job(const struct gs_config_job *a, const struct gs_config_job *
 	assert_int_equal(a->scrape_interval, b->scrape_interval);
 	assert_int_equal(a->scrape_timeout, b->scrape_timeout);
 	assert_int_equal(a->honor_labels, b->honor_labels);
+	same_settings(a, b);
 	assert_int_equal(a->nrules, b->nrules);
 	for (size_t i = 0; i < a->nrules; i++) {
 		same(a->rules[i].metric, b->rules[i].metric);
@@ -147,11 +281,7 @@ static void same_job(const struct gs_config_job *a, const struct gs_config_job *
 	for (size_t i = 0; i < a->ntargets; i++) {
 		same(a->targets[i].name, b->targets[i].name);
 		same(a->targets[i].url, b->targets[i].url);
-		assert_int_equal(a->targets[i].nlabels, b->targets[i].nlabels);
-		for (size_t k = 0; k < a->targets[i].nlabels; k++) {
-			same(a->targets[i].labels[k].name, b->targets[i].labels[k].name);
-			same(a->targets[i].labels[k].value, b->targets[i].labels[k].value);
-		}
+		same_labels(a->targets[i].labels, a->targets[i].nlabels, b->targets[i].labels, b->targets[i].nlabels);
 	}
 }
 
@@ -210,6 +340,97 @@ static void make_target(struct gs_buf *out, uint32_t i) {
 		    ONE_OF("7", "\"'\"", "'{}'", "'%x'", "'a: b'"));
 }
 
+/* The HTTP settings of a job or of discovery, as the rest of a mapping in braces. */
+static void make_http(struct gs_buf *out) {
+	gs_buf_cstr(out, ONE_OF("", ", basic_auth: {}", ", basic_auth: {username: u, password: ' p'}",
+			     ", basic_auth: {password_file: a/b}", ", authorization: {}",
+			     ", authorization: {type: T, credentials: 'x y'}",
+			     ", authorization: {credentials_file: /c}", ", bearer_token: t", ", bearer_token_file: d"));
+	gs_buf_cstr(out, ONE_OF("", ", tls_config: {ca_file: a, min_version: TLS13}",
+			     ", tls_config: {cert_file: '#', key_file: /k, server_name: s, insecure_skip_verify: on}"));
+	gs_buf_cstr(out, ONE_OF("", ", http_headers: {X: {values: [a, '']}, Y: {}}",
+			     ", http_headers: {Y: {files: [f], secrets: [s, t]}, X: {values: ['{']}}"));
+	gs_buf_cstr(out, ONE_OF("", ", proxy_url: 'socks5://p:1080'", ", follow_redirects: off"));
+}
+
+static void make_relabel(struct gs_buf *out) {
+	gs_buf_printf(out, "{action: %s", ONE_OF("replace", "KEEP", "Drop", "hashmod", "labelmap", "uppercase"));
+	gs_buf_cstr(out, ONE_OF("", ", source_labels: []", ", source_labels: [a, __b]"));
+	gs_buf_cstr(out, ONE_OF("", ", regex: ''", ", regex: '(a|\"b\")\\.c'"));
+	gs_buf_cstr(out, ONE_OF("", ", separator: ''", ", separator: \"\\n\\t\\x01\"", ", replacement: ''",
+			     ", replacement: '${1}'"));
+	gs_buf_cstr(out, ONE_OF("}", ", target_label: t}", ", modulus: 8}"));
+}
+
+static void make_rollup(struct gs_buf *out) {
+	gs_buf_printf(out, "{%s: a.*, as: b", ONE_OF("sum", "min", "max", "avg", "count"));
+	gs_buf_cstr(out, ONE_OF("", ", by: []", ", by: [x, y]", ", without: []", ", without: [z]"));
+	gs_buf_cstr(out, ONE_OF("}", ", inputs: keep}", ", inputs: drop}"));
+}
+
+static void make_list(struct gs_buf *out, const char *name, void (*make)(struct gs_buf *out)) {
+	gs_buf_printf(out, ", %s: [", name);
+	for (uint32_t n = pick(3); n > 0; n--) {
+		make(out);
+		gs_buf_cstr(out, ", ");
+	}
+	gs_buf_cstr(out, "]");
+}
+
+static void make_static(struct gs_buf *out) {
+	gs_buf_printf(
+	    out, "{targets: [%s]%s}", ONE_OF("", "a:1", "a:1, '[::1]:2'"), ONE_OF("", ", labels: {__a: '', b: 'c d'}"));
+}
+
+static void make_file(struct gs_buf *out) {
+	gs_buf_printf(
+	    out, "{files: [%s]%s}", ONE_OF("a.json", "'*.yml', b.yaml"), ONE_OF("", ", refresh_interval: 1m"));
+}
+
+static void make_dns(struct gs_buf *out) {
+	gs_buf_printf(
+	    out, "{names: [%s]%s}", ONE_OF("a", "a, b"), ONE_OF("", ", type: a, port: 5", ", type: AAAA, port: 6"));
+}
+
+static void make_http_sd(struct gs_buf *out) {
+	gs_buf_printf(out, "{url: %s", ONE_OF("http://x", "'https://y:1/z?a=b#c'"));
+	make_http(out);
+	gs_buf_cstr(out, "}");
+}
+
+static void make_etcd(struct gs_buf *out) {
+	gs_buf_printf(out, "{prefix: %s, urls: [%s]", ONE_OF("/a", "' '"), ONE_OF("http://x", "http://x, https://y"));
+	make_http(out);
+	gs_buf_cstr(out, "}");
+}
+
+static void make_kv(struct gs_buf *out) {
+	gs_buf_printf(out, "{bucket: %s%s}", ONE_OF("b", "B-_9"), ONE_OF("", ", prefix: a.b"));
+}
+
+static void make_scrape_configs(struct gs_buf *out) {
+	gs_buf_cstr(out, "scrape_configs:\n");
+	for (uint32_t i = pick(3); i > 0; i--) {
+		gs_buf_printf(out, "- {job_name: 's %u'", i);
+		make_http(out);
+		make_list(out, "http_sd_configs", make_http_sd);
+		make_list(out, "relabel_configs", make_relabel);
+		make_list(out, "static_configs", make_static);
+		make_list(out, "aggregations", make_rollup);
+		make_list(out, "nats_kv_sd_configs", make_kv);
+		make_list(out, "metric_relabel_configs", make_relabel);
+		make_list(out, "dns_sd_configs", make_dns);
+		make_list(out, "etcd_sd_configs", make_etcd);
+		make_list(out, "file_sd_configs", make_file);
+		gs_buf_cstr(out, ONE_OF("", ", params: {a: [b, ''], 'c d': [], e: ['\"']}"));
+		gs_buf_cstr(out, ONE_OF("", ", scheme: https, metrics_path: ''", ", metrics_path: /x"));
+		gs_buf_cstr(out, ONE_OF("", ", honor_timestamps: off", ", enable_compression: off, honor_labels: on"));
+		gs_buf_cstr(out, ONE_OF("", ", body_size_limit: 1.5KB", ", body_size_limit: 1, target_limit: 2"));
+		gs_buf_cstr(out, ONE_OF("}\n", ", sample_limit: 3, label_limit: 4}\n",
+				     ", label_name_length_limit: 5, label_value_length_limit: 6}\n"));
+	}
+}
+
 static void make_config(struct gs_buf *out) {
 	gs_buf_printf(
 	    out, "identity: %s\n", ONE_OF("me", "'null'", "'a: b'", "\"\\\\ \\\"\"", "'- x'", "'123'", "\xc3\xbc"));
@@ -220,6 +441,7 @@ static void make_config(struct gs_buf *out) {
 	make_stream(out, "poller_stream");
 	make_stream(out, "receiver_stream");
 	gs_buf_printf(out, "receiver: {listen: '%s', expiration: %u}\n", ONE_OF(":1", "[::]:0", "a:1"), pick(3) * 77);
+	make_scrape_configs(out);
 	gs_buf_cstr(out, "jobs:\n");
 	uint32_t jobs = pick(4);
 	for (uint32_t j = 0; j < jobs; j++) {

@@ -68,6 +68,24 @@ static void test_both(void **state) {
 	gs_config_free(c);
 }
 
+static void test_scrape_configs(void **state) {
+	static const char *const names[] = {
+	    "backup", "node", "services", "database", "inventory", "workers", "federate", "probe"};
+	(void)state;
+	struct gs_config *c = load("config/scrape_configs.yaml", "");
+	assert_int_equal(c->njobs, 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_string_equal(c->jobs[i].name, names[i]);
+	assert_int_equal(c->poller_stream.push_retention, 7200000);
+	assert_int_equal(c->jobs[1].body_size_limit, 20 << 20);
+	assert_string_equal(c->jobs[2].sds[0].names[0], GRAVEL_SOURCE_DIR "/config/targets/*.json");
+	assert_int_equal(c->jobs[5].nsds, 2);
+	assert_int_equal(c->jobs[5].nrollups, 2);
+	assert_true(c->jobs[5].rollups[0].drop && !c->jobs[5].rollups[1].drop);
+	assert_int_equal(c->jobs[7].nrelabel, 3);
+	gs_config_free(c);
+}
+
 /* Its keys all mean what they meant, or say that they do not. */
 static void test_prometheus_streams(void **state) {
 	(void)state;
@@ -94,6 +112,7 @@ static void test_prometheus_streams(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_poller), cmocka_unit_test(test_receiver),
-	    cmocka_unit_test(test_standalone), cmocka_unit_test(test_both), cmocka_unit_test(test_prometheus_streams)};
+	    cmocka_unit_test(test_standalone), cmocka_unit_test(test_both), cmocka_unit_test(test_scrape_configs),
+	    cmocka_unit_test(test_prometheus_streams)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,7 @@ static void test_aliases(void **state) {
 
 static void test_refused(void **state) {
 	static const struct refused cases[] = {
+	    {"jobs: 5\n", "f:1:7: key \"jobs\" must be a mapping, not a word\n"},
 	    {"jobs: [a]\n", "f:1:7: key \"jobs\" must be a mapping, not a list\n"},
 	    {"jobs: {a: [b]}\n", "f:1:11: key \"jobs.a\" must be a mapping, not a list\n"},
 	    {"jobs: {'': {}}\n", "f:1:8: key \"jobs\" must not be empty\n"},
@@ -128,6 +129,56 @@ static void test_refused(void **state) {
 	    {"jobs: {a: {scrape_interval: never, scrape_timeout: 1h}}\n",
 		"f:1:29: key \"jobs.a.scrape_interval\" is no duration (15s, 1m30s, or a number of seconds): "
 		"\"never\"\n"},
+	};
+	(void)state;
+	refuse_all(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void test_both_lists(void **state) {
+	(void)state;
+	struct gs_config *c = accept("scrape_configs:\n"
+				     "- {job_name: b, scrape_interval: 1m}\n"
+				     "- job_name: c\n"
+				     "  clearmodes: {x: sum}\n"
+				     "scrape_timeout: 7s\n"
+				     "jobs: {z: , a: {}}\n");
+	static const char *const names[] = {"z", "a", "b", "c"};
+	assert_int_equal(c->njobs, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_string_equal(c->jobs[i].name, names[i]);
+		assert_int_equal(c->jobs[i].scrape_interval, i == 2 ? 60000 : 15000);
+		assert_int_equal(c->jobs[i].scrape_timeout, 7000);
+	}
+	assert_int_equal(c->jobs[3].nrules, 1);
+	assert_int_equal(c->jobs[0].line, 6);
+	assert_int_equal(c->jobs[0].column, 8);
+	gs_config_free(c);
+	c = accept("scrape_configs:\njobs:\n");
+	assert_int_equal(c->njobs, 0);
+	gs_config_free(c);
+}
+
+static void test_refused_lists(void **state) {
+	static const struct refused cases[] = {
+	    {"scrape_configs: a\n", "f:1:17: key \"scrape_configs\" must be a list, not a word\n"},
+	    {"scrape_configs: {a: {}}\n", "f:1:17: key \"scrape_configs\" must be a list, not a mapping\n"},
+	    {"scrape_configs: [a, {}, {job_name: }, {job_name: ''}, {job_name: [b]}]\n",
+		"f:1:18: key \"scrape_configs[0]\" must be a mapping, not a word\n"
+		"f:1:21: key \"scrape_configs[1].job_name\" is missing\n"
+		"f:1:25: key \"scrape_configs[2].job_name\" is missing\n"
+		"f:1:50: key \"scrape_configs[3].job_name\" must not be empty\n"
+		"f:1:66: key \"scrape_configs[4].job_name\" must be one word, not a list\n"},
+	    {"jobs: {a: {}}\nscrape_configs: [{job_name: b}, {job_name: a}, {job_name: b}]\n",
+		"f:2:44: key \"scrape_configs[1].job_name\" is a duplicate: a job \"a\" stands first in line 1\n"
+		"f:2:59: key \"scrape_configs[2].job_name\" is a duplicate: a job \"b\" stands first in line 2\n"},
+	    {"scrape_configs: [{job_name: a, targets: []}]\n",
+		"f:1:32: unknown key \"scrape_configs[0].targets\"; did you mean "
+		"\"jobs.<name>.targets\"?\n"},
+	    {"jobs: {a: {job_name: b}}\n",
+		"f:1:12: unknown key \"jobs.a.job_name\"; did you mean \"scrape_configs[].job_name\"?\n"},
+	    {"scrape_configs: [{job_name: a, scrape_timeout: 16s}]\n",
+		"f:1:48: key \"scrape_configs[0].scrape_timeout\" is longer than the scrape_interval: 16s against "
+		"15s\n"},
 	};
 	(void)state;
 	refuse_all(cases, sizeof(cases) / sizeof(cases[0]));
@@ -178,7 +229,8 @@ static void test_many(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_jobs), cmocka_unit_test(test_inherited),
-	    cmocka_unit_test(test_aliases), cmocka_unit_test(test_refused), cmocka_unit_test(test_long_host),
+	    cmocka_unit_test(test_aliases), cmocka_unit_test(test_refused), cmocka_unit_test(test_both_lists),
+	    cmocka_unit_test(test_refused_lists), cmocka_unit_test(test_long_host),
 	    cmocka_unit_test(test_too_many_labels), cmocka_unit_test(test_many)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@
 
 static void check_key(const struct gs_config_section *section, const struct gs_config_key *key) {
 	size_t help = key->help != NULL ? strlen(key->help) : 0;
-	if (help < 5 || key->help[help - 1] != '.' || strchr(key->help, '|') != NULL)
+	bool sentence = key->type != GS_KEY_REFUSED; /* else a clause, which the message ends with */
+	if (help < 5 || (key->help[help - 1] == '.') != sentence || strchr(key->help, '|') != NULL)
 		fail_msg("%s: %s has no sentence of help", section->title, key->name);
 	if (key->type == GS_KEY_INT || key->type == GS_KEY_DURATION || key->type == GS_KEY_SIZE) {
 		bool inherits = key->number == GS_KEYS_INHERIT;
@@ -22,9 +23,16 @@ static void check_key(const struct gs_config_section *section, const struct gs_c
 		    (key->text != NULL && key->check != NULL && key->check(gs_str_of(key->text)) != NULL))
 			fail_msg("%s: default of %s is not allowed", section->title, key->name);
 	}
-	if ((key->type == GS_KEY_SECTION) != (key->section != NULL) ||
-	    (key->type == GS_KEY_CHOICE) != (key->choices != NULL))
+	bool nests = key->type == GS_KEY_SECTION || key->type == GS_KEY_ITEMS || key->type == GS_KEY_JOBS ||
+		     key->type == GS_KEY_HEADERS;
+	bool chooses = key->type == GS_KEY_CHOICE || (key->type == GS_KEY_BOOL && key->choices != NULL);
+	if (nests != (key->section != NULL) || chooses != (key->choices != NULL))
 		fail_msg("%s: %s lacks what its type needs", section->title, key->name);
+	if (key->one_of >= GS_KEY_GROUPS || (key->type == GS_KEY_ITEMS && key->section->size == 0) ||
+	    (key->type == GS_KEY_LABELS && key->check == NULL))
+		fail_msg("%s: %s cannot be loaded", section->title, key->name);
+	if (key->needs != NULL)
+		assert_non_null(gs_keys_find(section, gs_str_of(key->needs)));
 }
 
 static void check_section(const struct gs_config_section *section) {
@@ -42,8 +50,14 @@ static void check_section(const struct gs_config_section *section) {
 static void test_table(void **state) {
 	(void)state;
 	check_section(&gs_keys_top);
-	check_section(&gs_keys_job);
-	check_section(&gs_keys_target);
+	assert_ptr_equal(gs_keys_find(&gs_keys_top, GS_STR("jobs"))->section, &gs_keys_job);
+	assert_ptr_equal(gs_keys_find(&gs_keys_top, GS_STR("scrape_configs"))->section, &gs_keys_scrape_config);
+	/* The one has the name as a key, the other is the name of the key and has targets of ours. */
+	assert_null(gs_keys_find(&gs_keys_job, GS_STR("job_name")));
+	assert_null(gs_keys_find(&gs_keys_scrape_config, GS_STR("targets")));
+	assert_ptr_equal(gs_keys_find(&gs_keys_job, GS_STR("targets"))->section, &gs_keys_target);
+	for (size_t i = 1; i < gs_keys_scrape_config.nkeys; i++)
+		assert_ptr_equal(&gs_keys_scrape_config.keys[i], &gs_keys_job.keys[i - 1]);
 	assert_null(gs_keys_find(&gs_keys_top, GS_STR("")));
 	assert_null(gs_keys_find(&gs_keys_top, GS_STR("identit")));
 }
@@ -85,7 +99,11 @@ static void test_elsewhere(void **state) {
 	assert_true(gs_keys_elsewhere(GS_STR("targets"), path, sizeof(path)));
 	assert_string_equal(path, "jobs.<name>.targets");
 	assert_true(gs_keys_elsewhere(GS_STR("labels"), path, sizeof(path)));
-	assert_string_equal(path, "jobs.<name>.targets[].labels");
+	assert_string_equal(path, "jobs.<name>.static_configs[].labels");
+	assert_true(gs_keys_elsewhere(GS_STR("password"), path, sizeof(path)));
+	assert_string_equal(path, "jobs.<name>.basic_auth.password");
+	assert_true(gs_keys_elsewhere(GS_STR("job_name"), path, sizeof(path)));
+	assert_string_equal(path, "scrape_configs[].job_name");
 	assert_false(
 	    gs_keys_elsewhere(GS_STR("ssl_dir"), path, sizeof(path))); /* has no effect: no one is sent there */
 	assert_false(gs_keys_elsewhere(GS_STR("no_such"), path, sizeof(path)));
@@ -114,6 +132,10 @@ static void test_defaults(void **state) {
 	assert_int_equal(config.poller_stream.replicas, 1);
 	assert_int_equal(config.poller_stream.storage, GS_STORAGE_FILE);
 	assert_int_equal(config.poller_stream.buffer, 64 << 20);
+	assert_string_equal(config.poller_stream.push_stream, "");
+	assert_int_equal(config.poller_stream.push_retention, 7200000);
+	assert_string_equal(config.receiver_stream.push_stream, "");
+	assert_int_equal(config.receiver_stream.push_retention, 7200000);
 	assert_string_equal(config.receiver_stream.stream, "");
 }
 

@@ -31,7 +31,9 @@ static void test_everything(void **state) {
 	    "  retention: 1h\n"
 	    "  storage: memory\n"
 	    "  buffer: 1GiB\n"
-	    "receiver_stream: {urls: \"nats://a , nats://b\"}\n"
+	    "  push_stream: P\n"
+	    "  push_retention: 3h\n"
+	    "receiver_stream: {urls: \"nats://a , nats://b\", push_stream: Q}\n"
 	    "receiver:\n"
 	    "  listen: :1\n"
 	    "  publisher_label: off\n"
@@ -60,6 +62,9 @@ static void test_everything(void **state) {
 	assert_int_equal(s->retention, 3600000);
 	assert_int_equal(s->storage, GS_STORAGE_MEMORY);
 	assert_int_equal(s->buffer, 1 << 30);
+	assert_string_equal(s->push_stream, "P");
+	assert_int_equal(s->push_retention, 10800000);
+	assert_string_equal(c->receiver_stream.push_stream, "Q");
 	assert_int_equal(c->receiver_stream.nurls, 2);
 	assert_string_equal(c->receiver_stream.urls[1], "nats://b");
 	assert_string_equal(c->receiver_stream.topic, "prometheus");
@@ -218,6 +223,9 @@ static void test_refused_streams(void **state) {
 		"f:6:6: key \"poller_stream.urls[3]\" must not be empty\n"},
 	    {"poller_stream: {urls: \"nats://a,,nats://b\"}\n",
 		"f:1:23: key \"poller_stream.urls\" has an empty address\n"},
+	    {"receiver_stream: {urls: nats://a, stream: S, push_stream: S, push_retention: 1ms}\n",
+		"f:1:59: key \"receiver_stream.push_stream\" is the stream of scrapes; pushes need one of their own\n"
+		"f:1:78: key \"receiver_stream.push_retention\" is out of range: \"1ms\" is not in 1s to 1y\n"},
 	    {"poller_stream: {urls: nats://a, topic: a.*, stream: a.b, storage: disk, replicas: 6}\n",
 		"f:1:40: key \"poller_stream.topic\" must not hold a blank, '*', '>' or '$'\n"
 		"f:1:53: key \"poller_stream.stream\" must not hold a blank, '.', '*', '>', '/', '\\' or '$'\n"

@@ -87,6 +87,39 @@ static void test_aliases(void **state) {
 }
 
 /* Each level multiplies by ten: refused as soon as the sum is too large, in little time and memory. */
+static void test_merge(void **state) {
+	static const struct {
+		const char *text; /* of the key "m" */
+		const char *want; /* keys and values in order */
+	} cases[] = {
+	    {"{<<: *a}", "x=1 y=2 "},
+	    {"{<<: {x: 5}}", "x=5 "},
+	    {"{y: 3, <<: *a, z: 4}", "y=3 z=4 x=1 "}, /* what stands here wins, wherever */
+	    {"{<<: *a, x: }", "x= y=2 "},
+	    {"{<<: [*b, *a], z: 4}", "z=4 y=9 x=1 "}, /* the first of the list wins */
+	    {"{<<: [], z: 4}", "z=4 "},
+	    {"{<<: *c}", "w=0 x=1 y=2 "}, /* one that was merged itself */
+	    {"{'<<': v}", "<<=v "},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture f;
+		char text[256], got[256] = "";
+		size_t n = 0;
+		snprintf(text, sizeof(text), "a: &a {x: 1, y: 2}\nb: &b {y: 9}\nc: &c {w: 0, <<: *a}\nm: %s\n",
+		    cases[i].text);
+		parse(&f, text);
+		assert_int_equal(f.status, GS_OK);
+		assert_int_equal(f.problems.n, 0);
+		const struct gs_node *m = gs_node_get(f.root, GS_STR("m"));
+		for (size_t k = 0; k < m->nitems; k += 2)
+			n += (size_t)snprintf(
+			    got + n, sizeof(got) - n, "%s=%s ", m->items[k]->text.p, m->items[k + 1]->text.p);
+		assert_string_equal(got, cases[i].want);
+		done(&f);
+	}
+}
+
 static void test_bomb(void **state) {
 	struct fixture f;
 	char text[4096];
@@ -167,12 +200,15 @@ static void test_refused(void **state) {
 		"that begins in line 1)\n"},
 	    {"debug: on\nidentity: \xff\n", "f:2:11: this is no YAML: invalid leading UTF-8 octet\n"},
 	    {"identity: a\x01\n", "f:1:12: this is no YAML: control characters are not allowed\n"},
-	    {"debug: on\n---\ndebug: off\n", "f:2:1: a second document; a config is one\n"},
+	    {"debug: on\n---\ndebug: off\n", "f:2:1: a second document; there must be one\n"},
 	    {"debug: !!bool on\n", "f:1:8: YAML tags (\"!...\") are not used here\n"},
 	    {"debug: *no\n", "f:1:8: this alias names no anchor that is complete above it\n"},
 	    {"jobs: &j {a: *j}\n", "f:1:14: this alias names no anchor that is complete above it\n"},
 	    {"? [a]\n: b\n", "f:1:3: a key must be a word, not a list or a mapping\n"},
 	    {"verbose: on\ndebug: on\nverbose: off\n", "f:3:1: duplicate key \"verbose\"; it stands first in line 1\n"},
+	    {"jobs: {<<: x}\n", "f:1:8: a merge key needs a mapping, or a list of them\n"},
+	    {"jobs: {a: {}, <<: [{}, x]}\n", "f:1:15: a merge key needs a mapping, or a list of them\n"},
+	    {"jobs: {<<: {a: {}}, <<: {b: {}}}\n", "f:1:21: duplicate key \"<<\"; it stands first in line 1\n"},
 	    {"jobs:\n  a: {}\n  b: {}\n  a: {}\n", "f:4:3: duplicate key \"a\"; it stands first in line 2\n"},
 	};
 	(void)state;
@@ -181,7 +217,7 @@ static void test_refused(void **state) {
 
 static void test_memory(void **state) {
 	static const char text[] =
-	    "a: &x [1, {b: c}]\nd: *x\ne: 1\nf: 1\ng: 1\nh: 1\ni: 1\nj: 1\nk: 1\nl: 1\nm: 1\nn: 1\no: 1\n"
+	    "a: &x [1, {b: c}]\nd: *x\ne: {<<: [{f: 1}]}\nf: 1\ng: 1\nh: 1\ni: 1\nj: 1\nk: 1\nl: 1\nm: 1\nn: 1\no: 1\n"
 	    "p: 1\nq: 1\nr: 1\ns: 1\nt: 1\n";
 	(void)state;
 	for (int n = 0;; n++) {
@@ -199,10 +235,36 @@ static void test_memory(void **state) {
 	}
 }
 
+static void test_read_gives_the_first_error(void **state) {
+	struct gs_arena *arena = gs_arena_new(1 << 20);
+	struct gs_node *root;
+	struct gs_error err;
+	(void)state;
+	assert_int_equal(gs_tree_read(GS_STR("- a\n- b: c\n"), arena, &root, &err), GS_OK);
+	assert_int_equal(root->nitems, 2);
+	assert_int_equal(gs_tree_read(GS_STR("# nothing\n"), arena, &root, &err), GS_OK);
+	assert_null(root);
+	assert_int_equal(gs_tree_read(GS_STR("a: {b: 1, b: 2}\na: 3\n"), arena, &root, &err), GS_EINVAL);
+	assert_int_equal(err.line, 1);
+	assert_int_equal(err.column, 11);
+	assert_string_equal(err.text, "duplicate key \"b\"; it stands first in line 1");
+	assert_int_equal(gs_tree_read(GS_STR("- [a\n"), arena, &root, &err), GS_EINVAL);
+	assert_int_equal(err.line, 2);
+	for (int n = 0; n < 4; n++) {
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_tree_read(GS_STR("a: {b: 1, b: 2}\n"), arena, &root, &err);
+		int failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_EINVAL);
+	}
+	gs_arena_free(arena);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_places), cmocka_unit_test(test_nulls),
-	    cmocka_unit_test(test_aliases), cmocka_unit_test(test_bomb), cmocka_unit_test(test_long_texts),
-	    cmocka_unit_test(test_depth), cmocka_unit_test(test_many_keys), cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_memory)};
+	    cmocka_unit_test(test_aliases), cmocka_unit_test(test_merge), cmocka_unit_test(test_bomb),
+	    cmocka_unit_test(test_long_texts), cmocka_unit_test(test_depth), cmocka_unit_test(test_many_keys),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_read_gives_the_first_error)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

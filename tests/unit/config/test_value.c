@@ -90,6 +90,46 @@ static void test_size(void **state) {
 	}
 }
 
+static void test_binary_size(void **state) {
+	static const struct {
+		const char *text;
+		enum gs_status status;
+		int64_t bytes;
+	} cases[] = {
+	    {"0", GS_OK, 0},
+	    {"1048576", GS_OK, 1048576},
+	    {"7B", GS_OK, 7},
+	    {"5KB", GS_OK, 5120},
+	    {"5 KiB", GS_OK, 5120},
+	    {"10MB", GS_OK, 10 << 20},
+	    {"1.5GB", GS_OK, INT64_C(3) << 29},
+	    {"0.25MiB", GS_OK, 1 << 18},
+	    {"2TB", GS_OK, INT64_C(2) << 40},
+	    {"3PiB", GS_OK, INT64_C(3) << 50},
+	    {"8191PB", GS_OK, INT64_C(8191) << 50},
+	    {"8192PB", GS_ELIMIT, 0},
+	    {"9223372036854775808", GS_ELIMIT, 0},
+	    {"", GS_EINVAL, 0},
+	    {"B", GS_EINVAL, 0},
+	    {"MB", GS_EINVAL, 0},
+	    {"iB", GS_EINVAL, 0},
+	    {"5iB", GS_EINVAL, 0},
+	    {"5XB", GS_EINVAL, 0},
+	    {"5mb", GS_EINVAL, 0},
+	    {"1.MB", GS_EINVAL, 0},
+	    {".5MB", GS_EINVAL, 0},
+	    {"1.2345MB", GS_EINVAL, 0},
+	    {"-5MB", GS_EINVAL, 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t bytes = 0;
+		enum gs_status status = gs_value_binary_size(gs_str_of(cases[i].text), &bytes);
+		if (status != cases[i].status || (status == GS_OK && bytes != cases[i].bytes))
+			fail_msg("\"%s\": %s %lld", cases[i].text, gs_status_name(status), (long long)bytes);
+	}
+}
+
 /* What is printed reads back as the same. */
 static void test_print(void **state) {
 	static const int64_t values[] = {0, 1, 999, 1000, 1024, 1500, 60000, 61001, 65536, 1 << 20, (1 << 20) + 1,
@@ -101,6 +141,8 @@ static void test_print(void **state) {
 		gs_buf_init(&out, 100);
 		gs_value_print_size(&out, values[i]);
 		assert_int_equal(gs_value_size(gs_buf_slice(&out), &v), GS_OK);
+		assert_int_equal(v, values[i]);
+		assert_int_equal(gs_value_binary_size(gs_buf_slice(&out), &v), GS_OK);
 		assert_int_equal(v, values[i]);
 		gs_buf_clear(&out);
 		gs_value_print_duration(&out, values[i]);
@@ -120,14 +162,15 @@ static void test_print_form(void **state) {
 	gs_buf_char(&out, ' ');
 	gs_value_print_duration(&out, 90500);
 	gs_buf_char(&out, ' ');
-	gs_value_print_string(&out, GS_STR("a\"b\\c #\xc3\xbc"));
+	gs_value_print_string(&out, GS_STR("a\"b\\c #\xc3\xbc\n\x7f"));
 	gs_buf_char(&out, '\0');
-	assert_string_equal(out.p, "64MiB 5000 1m30s500ms \"a\\\"b\\\\c #\xc3\xbc\"");
+	assert_string_equal(out.p, "64MiB 5000 1m30s500ms \"a\\\"b\\\\c #\xc3\xbc\\x0a\\x7f\"");
 	gs_buf_free(&out);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bool), cmocka_unit_test(test_duration),
-	    cmocka_unit_test(test_size), cmocka_unit_test(test_print), cmocka_unit_test(test_print_form)};
+	    cmocka_unit_test(test_size), cmocka_unit_test(test_binary_size), cmocka_unit_test(test_print),
+	    cmocka_unit_test(test_print_form)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,13 @@ struct outcome {
 	int64_t gap_ms; /* the longest between two starts */
 	int64_t duration_us; /* of the last */
 	enum gs_scrape_cause cause; /* of the last */
-	size_t body_size;
+	size_t body_size; /* with pieces: all of them */
+	uint64_t body_hash;
+	unsigned pieces; /* of the last */
+	bool in_pieces;
+	size_t coming; /* bytes of pieces so far */
+	uint64_t coming_hash;
+	unsigned coming_pieces;
 	char text[256];
 	char body[FAULT_BODY]; /* the beginning of the last */
 	char content_type[64];
@@ -37,16 +43,40 @@ struct collector {
 	char urls[FAULT_TARGETS][64];
 	size_t n;
 	struct outcome *outcomes;
+	size_t enough; /* of pieces: refuse more than these bytes; 0: take all */
+	unsigned removed;
+	const void *removed_user; /* of the last one */
 };
 
-static void copy_text(char *out, size_t size, struct gs_str s) {
+static inline void copy_text(char *out, size_t size, struct gs_str s) {
 	size_t n = s.n < size - 1 ? s.n : size - 1;
 	if (n != 0)
 		memcpy(out, s.p, n);
 	out[n] = '\0';
 }
 
-static void collect(void *ctx, const struct gs_scrape_result *result) {
+/* FNV-1a, so that it does not matter how the bytes are cut. */
+static inline uint64_t hash_on(uint64_t hash, struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+static inline bool collect_body(
+    void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece) {
+	struct collector *c = ctx;
+	struct outcome *o = target->user;
+	pthread_mutex_lock(&c->mutex);
+	o->coming_hash = hash_on(o->coming_hash, piece);
+	o->coming += piece.n;
+	o->coming_pieces++;
+	copy_text(o->content_type, sizeof(o->content_type), content_type);
+	bool more = c->enough == 0 || o->coming < c->enough;
+	pthread_mutex_unlock(&c->mutex);
+	return more;
+}
+
+static inline void collect(void *ctx, const struct gs_scrape_result *result) {
 	struct collector *c = ctx;
 	struct outcome *o = result->target->user;
 	pthread_mutex_lock(&c->mutex);
@@ -59,14 +89,27 @@ static void collect(void *ctx, const struct gs_scrape_result *result) {
 	o->last_ms = result->time_ms;
 	o->duration_us = result->duration_us;
 	o->cause = result->cause;
-	o->body_size = result->body.n;
+	o->body_size = o->coming + result->body.n;
+	o->body_hash = hash_on(o->coming_hash, result->body);
+	o->pieces = o->coming_pieces;
+	o->in_pieces = result->in_pieces;
+	o->coming = o->coming_pieces = 0;
+	o->coming_hash = 0;
 	copy_text(o->text, sizeof(o->text), gs_str_of(result->text));
 	copy_text(o->body, sizeof(o->body), result->body);
 	copy_text(o->content_type, sizeof(o->content_type), result->content_type);
 	pthread_mutex_unlock(&c->mutex);
 }
 
-static struct collector *collector_new(size_t body_limit) {
+static inline void collect_removed(void *ctx, const struct gs_scrape_target *target) {
+	struct collector *c = ctx;
+	pthread_mutex_lock(&c->mutex);
+	c->removed++;
+	c->removed_user = target->user;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static inline struct collector *collector_new_with(size_t body_limit, gs_scrape_body_fn *on_body) {
 	struct collector *c = gs_alloc(sizeof(*c));
 	struct gs_error err = {0};
 	c->outcomes = gs_alloc_array(FAULT_TARGETS, sizeof(*c->outcomes));
@@ -76,13 +119,19 @@ static struct collector *collector_new(size_t body_limit) {
 	    .identity = "test",
 	    .body_limit = body_limit,
 	    .on_result = collect,
+	    .on_body = on_body,
+	    .on_removed = collect_removed,
 	    .ctx = c,
 	};
 	assert_int_equal(gs_scraper_new(&options, &c->scraper, &err), GS_OK);
 	return c;
 }
 
-static void collector_free(struct collector *c) {
+static inline struct collector *collector_new(size_t body_limit) {
+	return collector_new_with(body_limit, NULL);
+}
+
+static inline void collector_free(struct collector *c) {
 	gs_scraper_free(c->scraper);
 	pthread_mutex_destroy(&c->mutex);
 	gs_free(c->outcomes);
@@ -90,7 +139,7 @@ static void collector_free(struct collector *c) {
 }
 
 /* Add a target; its outcome is c->outcomes[what this returns]. */
-static size_t collector_add(struct collector *c, const char *url, int64_t interval_ms, int64_t timeout_ms) {
+static inline size_t collector_add(struct collector *c, const char *url, int64_t interval_ms, int64_t timeout_ms) {
 	assert_true(c->n < FAULT_TARGETS);
 	snprintf(c->urls[c->n], sizeof(c->urls[0]), "%s", url);
 	struct gs_scrape_target target = {
@@ -105,26 +154,26 @@ static size_t collector_add(struct collector *c, const char *url, int64_t interv
 	return c->n++;
 }
 
-static size_t collector_add_path(
+static inline size_t collector_add_path(
     struct collector *c, unsigned port, const char *path, int64_t interval_ms, int64_t timeout_ms) {
 	char url[64];
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s", port, path);
 	return collector_add(c, url, interval_ms, timeout_ms);
 }
 
-static void collector_start(struct collector *c) {
+static inline void collector_start(struct collector *c) {
 	struct gs_error err = {0};
 	assert_int_equal(gs_scraper_start(c->scraper, &err), GS_OK);
 }
 
-static struct outcome collector_get(struct collector *c, size_t i) {
+static inline struct outcome collector_get(struct collector *c, size_t i) {
 	pthread_mutex_lock(&c->mutex);
 	struct outcome o = c->outcomes[i];
 	pthread_mutex_unlock(&c->mutex);
 	return o;
 }
 
-static size_t collector_count_below(struct collector *c, unsigned results) {
+static inline size_t collector_count_below(struct collector *c, unsigned results) {
 	size_t below = 0;
 	pthread_mutex_lock(&c->mutex);
 	for (size_t i = 0; i < c->n; i++)
@@ -133,17 +182,31 @@ static size_t collector_count_below(struct collector *c, unsigned results) {
 	return below;
 }
 
-static void sleep_ms(int64_t ms) {
+static inline void sleep_ms(int64_t ms) {
 	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	nanosleep(&t, NULL);
 }
 
 /* Wait until every target has so many results. */
-static void collector_wait(struct collector *c, unsigned results, int64_t patience_ms) {
+static inline void collector_wait(struct collector *c, unsigned results, int64_t patience_ms) {
 	int64_t until = gs_clock_mono_ms() + patience_ms;
 	while (collector_count_below(c, results) != 0 && gs_clock_mono_ms() < until)
 		sleep_ms(10);
 	assert_int_equal(collector_count_below(c, results), 0);
+}
+
+static inline void collector_remove(struct collector *c, size_t i) {
+	assert_int_equal(gs_scraper_remove(c->scraper, &c->outcomes[i]), GS_OK);
+}
+
+static inline void collector_wait_removed(struct collector *c, unsigned n, int64_t patience_ms) {
+	int64_t until = gs_clock_mono_ms() + patience_ms;
+	for (unsigned removed = 0; removed < n; sleep_ms(2)) {
+		assert_true(gs_clock_mono_ms() < until);
+		pthread_mutex_lock(&c->mutex);
+		removed = c->removed;
+		pthread_mutex_unlock(&c->mutex);
+	}
 }
 
 #endif

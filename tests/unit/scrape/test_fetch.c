@@ -36,10 +36,12 @@ struct seen {
 	unsigned ok;
 	unsigned again; /* starts to be made from on_done */
 	void *user;
+	struct gs_transfer *transfer; /* started last */
 };
 
 static void start(struct seen *seen, size_t place) {
-	struct gs_transfer_request request = {.url = seen->url, .timeout_ms = 20000, .user = seen};
+	struct gs_transfer_request request = {
+	    .url = seen->url, .timeout_ms = 20000, .handle = &seen->transfer, .user = seen};
 	assert_int_equal(gs_fetcher_start(seen->fetcher, place, &request), GS_OK);
 }
 

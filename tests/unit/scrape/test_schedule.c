@@ -86,30 +86,32 @@ static void test_empty_schedule_has_no_first(void **state) {
 	gs_schedule_free(NULL);
 }
 
+struct periodic {
+	struct gs_schedule_item item; /* first */
+	int64_t period;
+	int64_t seen;
+};
+
 /* Items move by their own period, as targets do: each must come in order and as often as it should. */
 static void test_items_come_in_order(void **state) {
 	(void)state;
-	struct {
-		int64_t period;
-		int64_t seen;
-	} items[100] = {{0}};
+	struct periodic items[100] = {{{0}, 0, 0}};
 	struct gs_schedule *schedule = gs_schedule_new();
 	int64_t at, last = 0;
 	srand(1);
 	for (int i = 0; i < 100; i++) {
 		items[i].period = 1 + rand() % 50;
-		assert_int_equal(gs_schedule_add(schedule, items[i].period, &items[i]), GS_OK);
+		assert_int_equal(gs_schedule_add(schedule, items[i].period, &items[i].item), GS_OK);
 		gs_schedule_check(schedule);
 	}
 	for (;;) {
-		struct gs_scrape_target *first = gs_schedule_first(schedule, &at);
-		size_t i = ((size_t)((char *)first - (char *)items)) / sizeof(items[0]);
+		struct periodic *first = (struct periodic *)(void *)gs_schedule_first(schedule, &at);
 		if (at > 1000)
 			break;
 		assert_true(at >= last);
 		last = at;
-		assert_int_equal(at, ++items[i].seen * items[i].period);
-		gs_schedule_move_first(schedule, at + items[i].period);
+		assert_int_equal(at, ++first->seen * first->period);
+		gs_schedule_move_first(schedule, at + first->period);
 		gs_schedule_check(schedule);
 	}
 	for (int i = 0; i < 100; i++)
@@ -117,15 +119,48 @@ static void test_items_come_in_order(void **state) {
 	gs_schedule_free(schedule);
 }
 
+/* Items come and go by lot; those that are in it come in the order of their times, those that are not never. */
+static void test_any_item_can_be_removed(void **state) {
+	(void)state;
+	struct periodic items[200] = {{{0}, 0, 0}};
+	struct gs_schedule *schedule = gs_schedule_new();
+	int64_t at, last = 0;
+	int in = 0;
+	srand(2);
+	for (int i = 0; i < 20000; i++) {
+		struct periodic *one = &items[rand() % 200];
+		if (one->item.place != 0) {
+			gs_schedule_remove(schedule, &one->item);
+			in--;
+		} else {
+			one->period = rand() % 1000;
+			assert_int_equal(gs_schedule_add(schedule, one->period, &one->item), GS_OK);
+			in++;
+		}
+		gs_schedule_check(schedule);
+	}
+	assert_in_range(in, 50, 150);
+	for (struct gs_schedule_item *first; (first = gs_schedule_first(schedule, &at)) != NULL; in--) {
+		assert_true(at >= last);
+		assert_int_equal(((struct periodic *)(void *)first)->period, at);
+		last = at;
+		gs_schedule_remove(schedule, first);
+		gs_schedule_check(schedule);
+	}
+	assert_int_equal(in, 0);
+	assert_int_equal(at, INT64_MAX);
+	gs_schedule_free(schedule);
+}
+
 static void test_out_of_memory(void **state) {
 	(void)state;
-	int item;
 	for (int n = 0;; n++) {
+		struct gs_schedule_item items[40] = {{0}};
 		gs_mem_fail_after(n);
 		enum gs_status status = GS_ENOMEM;
 		struct gs_schedule *schedule = gs_schedule_new();
 		for (int i = 0; schedule != NULL && i < 40; i++) {
-			status = gs_schedule_add(schedule, i, &item);
+			status = gs_schedule_add(schedule, i, &items[i]);
 			gs_schedule_check(schedule);
 			if (status != GS_OK)
 				break;
@@ -151,6 +186,7 @@ int main(void) {
 	    cmocka_unit_test(test_slot_is_always_ahead_by_at_most_an_interval),
 	    cmocka_unit_test(test_empty_schedule_has_no_first),
 	    cmocka_unit_test(test_items_come_in_order),
+	    cmocka_unit_test(test_any_item_can_be_removed),
 	    cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,6 @@
 #include "gravel/base/mem.h"
 #include "gravel/scrape/series.h"
 
-static const struct gs_expo_options text_format = {.format = GS_FORMAT_TEXT};
-
 static uint64_t update(struct gs_series_set *set, const uint64_t *hashes, size_t n) {
 	uint64_t added = 12345;
 	assert_int_equal(gs_series_set_update(set, hashes, n, &added), GS_OK);
@@ -136,77 +134,80 @@ static void test_update_out_of_memory_keeps_the_set(void **state) {
 	}
 }
 
-static struct gs_scrape_stats inspect(struct gs_expo_parser *parser, struct gs_series_set *set, const char *body) {
-	struct gs_scrape_stats stats = {99, 99};
-	struct gs_error err = {0};
-	assert_int_equal(gs_scrape_inspect(parser, &text_format, gs_str_of(body), set, &stats, &err), GS_OK);
-	return stats;
-}
+struct seen {
+	uint64_t samples;
+	uint64_t added;
+};
 
-static void test_inspect(void **state) {
-	(void)state;
+/* A scrape: good, or broken off where its body is none. */
+static enum gs_status scrape(struct gs_series_set *set, const char *body, struct seen *seen) {
 	struct gs_expo_parser *parser = gs_expo_parser_new();
-	struct gs_series_set *set = gs_series_set_new();
-	struct gs_scrape_stats s = inspect(parser, set, "# TYPE a counter\na 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3 1000\n");
-	assert_int_equal(s.samples, 3);
-	assert_int_equal(s.series_added, 3);
-	s = inspect(
-	    parser, set, "a 7\n# HELP b help\nb{x=\"1\"} 8\nb{x=\"2\"} 9\n"); /* values and comments do not matter */
-	assert_int_equal(s.samples, 3);
-	assert_int_equal(s.series_added, 0);
-	s = inspect(parser, set, "a 7\nb{x=\"1\"} 8\nb{x=\"3\"} 9\n");
-	assert_int_equal(s.series_added, 1);
-	s = inspect(parser, set, "");
-	assert_int_equal(s.samples, 0);
-	assert_int_equal(s.series_added, 0);
-	s = inspect(parser, set, "a 7\n");
-	assert_int_equal(s.series_added, 1);
-	gs_series_set_free(set);
-	gs_expo_parser_free(parser);
-}
-
-static void test_inspect_refuses_what_does_not_parse(void **state) {
-	(void)state;
-	static const struct {
-		const char *body;
-		uint32_t line;
-	} bad[] = {
-	    {"<!DOCTYPE html>\n<html>\n", 1},
-	    {"a 1\nb{x=\"", 2},
-	    {"a 1\nb 2\nc zzz\n", 3},
-	};
-	struct gs_expo_parser *parser = gs_expo_parser_new();
-	struct gs_series_set *set = gs_series_set_new();
-	assert_int_equal(inspect(parser, set, "a 1\nz 1\n").series_added, 2);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct gs_scrape_stats stats = {99, 99};
-		struct gs_error err = {0};
-		assert_int_equal(
-		    gs_scrape_inspect(parser, &text_format, gs_str_of(bad[i].body), set, &stats, &err), GS_EINVAL);
-		assert_int_equal(err.line, bad[i].line);
-		assert_true(err.column > 0);
-		assert_string_not_equal(err.text, "");
-		assert_int_equal(gs_series_set_count(set), 2);
+	struct gs_series_run run;
+	struct gs_expo_event event;
+	enum gs_status status;
+	*seen = (struct seen){0, 99};
+	gs_series_run_begin(&run, set);
+	gs_expo_begin_text(parser, gs_str_of(body));
+	while ((status = gs_expo_next(parser, &event, NULL)) == GS_OK && event.kind != GS_EXPO_END) {
+		if (event.kind == GS_EXPO_SAMPLE) {
+			seen->samples++;
+			assert_int_equal(gs_series_run_add(&run, &event), GS_OK);
+		}
 	}
-	/* The set is that of the last good scrape. */
-	assert_int_equal(inspect(parser, set, "a 1\nz 1\n").series_added, 0);
-	gs_series_set_free(set);
+	if (status == GS_OK)
+		status = gs_series_run_end(&run, set, &seen->added);
+	gs_series_run_drop(&run);
 	gs_expo_parser_free(parser);
+	return status;
 }
 
-static void test_inspect_out_of_memory(void **state) {
+static struct seen good(struct gs_series_set *set, const char *body) {
+	struct seen seen;
+	assert_int_equal(scrape(set, body, &seen), GS_OK);
+	return seen;
+}
+
+static void test_a_run_counts_samples_and_what_is_new(void **state) {
 	(void)state;
-	struct gs_expo_parser *parser = gs_expo_parser_new();
 	struct gs_series_set *set = gs_series_set_new();
-	struct gs_scrape_stats stats;
-	struct gs_error err = {0};
+	struct seen s = good(set, "# TYPE a counter\na 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3 1000\n");
+	assert_int_equal(s.samples, 3);
+	assert_int_equal(s.added, 3);
+	s = good(set, "a 7\n# HELP b help\nb{x=\"1\"} 8\nb{x=\"2\"} 9\n"); /* values and comments do not matter */
+	assert_int_equal(s.samples, 3);
+	assert_int_equal(s.added, 0);
+	assert_int_equal(good(set, "a 7\nb{x=\"1\"} 8\nb{x=\"3\"} 9\n").added, 1);
+	s = good(set, "");
+	assert_int_equal(s.samples, 0);
+	assert_int_equal(s.added, 0);
+	assert_int_equal(good(set, "a 7\n").added, 1);
+	gs_series_set_free(set);
+}
+
+/* The set is that of the last good scrape. */
+static void test_a_run_that_is_dropped_changes_nothing(void **state) {
+	(void)state;
+	struct gs_series_set *set = gs_series_set_new();
+	struct seen s;
+	assert_int_equal(good(set, "a 1\nz 1\n").added, 2);
+	assert_int_equal(scrape(set, "a 1\nb 2\nc zzz\n", &s), GS_EINVAL);
+	assert_int_equal(gs_series_set_count(set), 2);
+	assert_int_equal(good(set, "a 1\nz 1\n").added, 0);
+	gs_series_set_free(set);
+}
+
+static void test_a_run_out_of_memory(void **state) {
+	(void)state;
+	struct gs_series_set *set = gs_series_set_new();
+	struct gs_expo_event event = {.kind = GS_EXPO_SAMPLE, .series = GS_STR("a")};
+	struct gs_series_run run;
+	gs_series_run_begin(&run, set);
 	gs_mem_fail_after(0);
-	assert_int_equal(gs_scrape_inspect(parser, &text_format, GS_STR("a 1\n"), set, &stats, &err), GS_ENOMEM);
+	assert_int_equal(gs_series_run_add(&run, &event), GS_ENOMEM);
 	gs_mem_fail_after(-1);
-	assert_string_equal(err.text, "out of memory");
+	gs_series_run_drop(&run);
 	assert_int_equal(gs_series_set_count(set), 0);
 	gs_series_set_free(set);
-	gs_expo_parser_free(parser);
 }
 
 int main(void) {
@@ -218,9 +219,9 @@ int main(void) {
 	    cmocka_unit_test(test_memory_is_eight_bytes_a_series),
 	    cmocka_unit_test(test_same_sequence_takes_no_memory),
 	    cmocka_unit_test(test_update_out_of_memory_keeps_the_set),
-	    cmocka_unit_test(test_inspect),
-	    cmocka_unit_test(test_inspect_refuses_what_does_not_parse),
-	    cmocka_unit_test(test_inspect_out_of_memory),
+	    cmocka_unit_test(test_a_run_counts_samples_and_what_is_new),
+	    cmocka_unit_test(test_a_run_that_is_dropped_changes_nothing),
+	    cmocka_unit_test(test_a_run_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

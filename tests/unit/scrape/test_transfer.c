@@ -84,10 +84,9 @@ static void test_the_limit_is_on_what_was_decoded(void **state) {
 	assert_int_equal(result.cause, GS_SCRAPE_OK);
 	assert_int_equal(size, 1000000);
 	assert_true(transfer->raw.n < size / 5);
-	scratch.plain.max = size;
+	transfer->body_limit = size;
 	assert_int_equal(get(transfer, &scratch, "big-gzip").cause, GS_SCRAPE_OK);
-	gs_buf_free(&scratch.plain);
-	scratch.plain.max = size - 1;
+	transfer->body_limit = size - 1;
 	assert_int_equal(get(transfer, &scratch, "big-gzip").cause, GS_SCRAPE_BODY_LIMIT);
 	gs_transfer_free(transfer);
 	scratch_free(&scratch);

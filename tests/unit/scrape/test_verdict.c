@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "verdict.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -98,8 +100,20 @@ static void test_what_our_callbacks_refused(void **state) {
 	gs_transfer_free(transfer);
 }
 
+static void test_an_alert_is_of_tls(void **state) {
+	(void)state;
+	struct gs_transfer *transfer = idle_transfer("https://h:9100/metrics");
+	struct gs_error error = {0};
+	snprintf(transfer->curl_text, sizeof(transfer->curl_text),
+	    "OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0");
+	assert_int_equal(gs_verdict(transfer, CURLE_RECV_ERROR, &error), GS_SCRAPE_TLS);
+	assert_non_null(strstr(error.text, "h:9100 refused us: "));
+	gs_transfer_free(transfer);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_an_alert_is_of_tls),
 	    cmocka_unit_test(test_causes_have_distinct_names),
 	    cmocka_unit_test(test_each_code_has_a_cause_and_a_sentence),
 	    cmocka_unit_test(test_an_answer_that_had_begun_is_truncated),
