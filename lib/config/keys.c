@@ -292,7 +292,7 @@ static const struct gs_config_key top_keys[] = {
 	AT(scrape_body_limit),
 	.min = 1024,
 	.max = GS_LIMIT_WIRE_BODY,
-	.number = GS_LIMIT_SCRAPE_BODY,
+	.number = GS_LIMIT_WIRE_BODY,
 	.help = "Size of what a target may answer, decompressed."},
     {.name = "max_age",
 	.type = GS_KEY_DURATION,

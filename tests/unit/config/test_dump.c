@@ -29,7 +29,7 @@ static void test_defaults(void **state) {
 	assert_string_equal(text, "identity: \"me\"\n"
 				  "scrape_interval: 15s\n"
 				  "scrape_timeout: 10s\n"
-				  "scrape_body_limit: 64MiB\n"
+				  "scrape_body_limit: 128MiB\n"
 				  "max_age: 1m20s\n"
 				  "monitor_port: 4279\n"
 				  "monitor_address: \"localhost\"\n"

@@ -117,7 +117,7 @@ static void test_defaults(void **state) {
 	assert_int_equal(config.scrape_interval, 15000);
 	assert_int_equal(config.scrape_timeout, 10000);
 	assert_int_equal(config.max_age, 80000);
-	assert_int_equal(config.scrape_body_limit, 64 << 20);
+	assert_int_equal(config.scrape_body_limit, 128 << 20);
 	assert_int_equal(config.monitor_port, 4279);
 	assert_null(config.identity);
 	assert_null(config.logfile);
