@@ -152,7 +152,8 @@ void gs_link_unref(struct gs_bus_session *session) {
 
 struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bus_lane_state *lane) {
 	gs_lock_take(&bus->lock);
-	while (!bus->closing && (!lane->ready || bus->session->ended))
+	/* A session that ends takes the streams one after the other: one may be ready when it is gone already. */
+	while (!bus->closing && (!lane->ready || bus->session == NULL || bus->session->ended))
 		gs_cond_wait(&bus->cond, &bus->lock, -1);
 	struct gs_bus_session *session = bus->closing ? NULL : bus->session;
 	if (session != NULL)

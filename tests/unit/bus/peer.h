@@ -27,6 +27,7 @@ struct peer {
 	char reason[256];
 	int acks;
 	int states;
+	int64_t lost_ms; /* how long it takes to hear of a lost connection */
 	/* consuming */
 	uint64_t seqs[RECEIVED];
 	char subjects[RECEIVED][24];
@@ -58,6 +59,8 @@ static inline void on_ack(void *ctx, uint64_t token, enum gs_status status, cons
 
 static inline void on_state(void *ctx, bool connected) {
 	struct peer *p = ctx;
+	if (!connected)
+		sleep_ms(p->lost_ms);
 	pthread_mutex_lock(&p->mutex);
 	p->states += connected ? 1 : 1000;
 	pthread_mutex_unlock(&p->mutex);
