@@ -33,7 +33,7 @@ out=
 suites=(. ../oracle)
 
 # The modules that start threads or are called from several.
-threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|web|ingest|relay)'
+threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|discovery|web|ingest|relay)'
 
 usage() { sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 step() { printf '\n==> [%ds] %s\n' "$SECONDS" "$*"; }

@@ -86,10 +86,10 @@ static natsStatus create(struct gs_bus_consumer *c, const char *deliver) {
 	return js_AddConsumer(NULL, c->session->js, c->lane->stream_name, &config, NULL, NULL);
 }
 
-/* A deliver subject of its own for each attempt of each lane, so that neither what an older consumer still sends nor the other stream mixes in. */
+/* A deliver subject of its own for each stream and attempt, so that what an older consumer still sends never mixes in. */
 static natsStatus start(struct gs_bus_consumer *c) {
-	char deliver[GS_BUS_INBOX + 48];
-	snprintf(deliver, sizeof(deliver), "%s.msg.%u-%llu", c->bus->inbox, c->lane->number,
+	char deliver[GS_BUS_INBOX + 32];
+	snprintf(deliver, sizeof(deliver), "%s.msg.%u.%llu", c->bus->inbox, c->lane->number,
 	    (unsigned long long)++c->attempts);
 	c->delivered = 0;
 	natsStatus s = check_position(c);

@@ -218,6 +218,14 @@ static int wait_ms(const struct gs_discovery *discovery) {
 	return until > now ? (int)(until - now) : 0;
 }
 
+/* Requests go first: they use what the sources have. */
+static void close_sources(struct gs_discovery *discovery) {
+	gs_http_free(discovery->http);
+	discovery->http = NULL;
+	for (size_t i = 0; i < discovery->nsources; i++)
+		discovery->sources[i]->ops->close(discovery->sources[i]);
+}
+
 static void *run(void *ctx) {
 	struct gs_discovery *discovery = ctx;
 	for (size_t i = 0; i < discovery->nsources; i++) {
@@ -238,8 +246,7 @@ static void *run(void *ctx) {
 			gs_http_work(discovery->http);
 		run_due(discovery);
 	}
-	for (size_t i = 0; i < discovery->nsources; i++)
-		discovery->sources[i]->ops->close(discovery->sources[i]);
+	close_sources(discovery);
 	return NULL;
 }
 
@@ -346,16 +353,15 @@ void gs_discovery_free(struct gs_discovery *discovery) {
 	if (discovery->started) {
 		gs_sd_wake(discovery);
 		pthread_join(discovery->thread, NULL);
+	} else {
+		close_sources(discovery);
 	}
 	for (size_t i = 0; i < discovery->nsources; i++) {
 		struct gs_sd_source *source = discovery->sources[i];
-		if (!discovery->started)
-			source->ops->close(source);
 		gs_metric_drop_l(GS_M_SD_TARGETS, source->job, source->ops->name);
 		gs_metric_drop_l(GS_M_SD_LAST_SUCCESS, source->job, source->ops->name);
 		gs_free(source);
 	}
-	gs_http_free(discovery->http);
 	gs_free(discovery->sources);
 	close_fd(discovery->inotify.fd);
 	close_fd(discovery->wake.fd);

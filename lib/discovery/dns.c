@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ares.h>
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -19,6 +17,9 @@
 
 /* Fixed: what every resolver takes without fragments (DNS flag day 2020). */
 #define EDNS_SIZE 1232
+/* Of the wire (RFC 1035, 3596, 2782). */
+enum { CLASS_IN = 1, TYPE_A = 1, TYPE_AAAA = 28, TYPE_SRV = 33 };
+
 /* Fixed: more do not fit into a message of 64 KiB. */
 #define ADDRESSES_MAX 4096
 
@@ -173,7 +174,7 @@ static void note(struct state *s, const char *name, const char *why) {
 }
 
 static int record_type(const struct gs_config_sd *sd) {
-	return sd->dns_type == GS_DNS_A ? ns_t_a : sd->dns_type == GS_DNS_AAAA ? ns_t_aaaa : ns_t_srv;
+	return sd->dns_type == GS_DNS_A ? TYPE_A : sd->dns_type == GS_DNS_AAAA ? TYPE_AAAA : TYPE_SRV;
 }
 
 /* By TCP as well: more than 64 KiB. What is left of it must not pass for all of it. */
@@ -202,7 +203,7 @@ static void on_answer(void *ctx, int code, int timeouts, unsigned char *answer, 
 	/* A search keeps such an answer for itself, and with it that it was cut to nothing. */
 	if (code == ARES_ENODATA && answer == NULL && !name->again) {
 		name->again = true;
-		ares_query(s->channel, name->name, ns_c_in, record_type(name->source->sd), on_answer, name);
+		ares_query(s->channel, name->name, CLASS_IN, record_type(name->source->sd), on_answer, name);
 		return;
 	}
 	if (is_truncated(answer, n))
@@ -344,7 +345,7 @@ static void refresh(struct gs_sd_source *source) {
 	for (size_t i = 0; i < s->nnames; i++)
 		s->names[i].again = false;
 	for (size_t i = 0; i < s->nnames; i++)
-		ares_search(s->channel, s->names[i].name, ns_c_in, record_type(source->sd), on_answer, &s->names[i]);
+		ares_search(s->channel, s->names[i].name, CLASS_IN, record_type(source->sd), on_answer, &s->names[i]);
 	set_timer(source);
 }
 

@@ -114,15 +114,19 @@ static void on_page(void *ctx, const struct gs_http_answer *answer);
 static void ask_page(struct gs_sd_source *source) {
 	struct state *s = source->state;
 	struct gs_str prefix = gs_str_of(source->sd->prefix), first = prefix;
-	struct gs_buf body;
+	struct gs_buf body, next;
+	gs_buf_init(&next, GS_LIMIT_SD_DOCUMENT);
 	if (s->last.n != 0) {
-		gs_buf_char(&s->last, '\0'); /* the first key behind it */
-		first = gs_buf_slice(&s->last);
+		gs_buf_str(&next, gs_buf_slice(&s->last));
+		gs_buf_char(&next, '\0'); /* the first key behind it */
+		first = gs_buf_slice(&next);
 	}
 	gs_buf_init(&body, GS_LIMIT_SD_DOCUMENT);
+	body.status = next.status;
 	gs_sd_etcd_ask(first, prefix, s->page.revision, PAGE, &body);
 	post(source, "/v3/kv/range", &body, on_page);
 	gs_buf_free(&body);
+	gs_buf_free(&next);
 }
 
 static void on_page(void *ctx, const struct gs_http_answer *answer) {

@@ -101,7 +101,7 @@ static struct gs_str behind_slash(struct gs_str key) {
 	size_t at = key.n;
 	while (at > 0 && key.p[at - 1] != '/')
 		at--;
-	return gs_str_make(key.p + at, key.n - at);
+	return at != 0 ? gs_str_make(key.p + at, key.n - at) : key;
 }
 
 static enum gs_status add_key(struct gs_sd_group *group, struct gs_str key, struct gs_str value,
@@ -110,7 +110,9 @@ static enum gs_status add_key(struct gs_sd_group *group, struct gs_str key, stru
 	if (!gs_sd_is_address(address))
 		address = gs_str_trim(value);
 	if (!gs_sd_is_address(address) || !gs_str_is_utf8(key)) {
-		page->skipped++;
+		if (++page->skipped > GS_LIMIT_TARGETS)
+			return gs_error_set(
+			    err, GS_ELIMIT, 0, 0, "more than %d keys without host:port", GS_LIMIT_TARGETS);
 		return GS_OK;
 	}
 	gs_sd_group_begin(group, group->doc);
@@ -135,6 +137,9 @@ static enum gs_status read_key(struct gs_sd_group *group, const json_t *kv, stru
 		return damaged(err);
 	if (status != GS_OK)
 		return gs_error_set(err, status, 0, 0, "out of memory");
+	/* In rising order, over all pages: else a server could send us on for ever. */
+	if (page->last->n != 0 && gs_str_cmp(key, gs_buf_slice(page->last)) < 0)
+		return damaged(err);
 	gs_buf_clear(page->last);
 	gs_buf_str(page->last, key);
 	if (page->last->status != GS_OK)
@@ -147,7 +152,7 @@ static int64_t number(const json_t *value) {
 	int64_t n;
 	if (json_is_integer(value))
 		return json_integer_value(value);
-	return gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
+	return json_is_string(value) && gs_num_parse_i64(gs_sd_json_str(value), &n) == GS_OK ? n : 0;
 }
 
 static enum gs_status read_keys(
@@ -159,6 +164,10 @@ static enum gs_status read_keys(
 	page->more = json_is_true(json_object_get(root, "more"));
 	if (page->more && json_array_size(keys) == 0)
 		return damaged(err);
+	if (page->last->n != 0)
+		gs_buf_char(page->last, '\0'); /* the first key behind the page before */
+	if (page->last->status != GS_OK)
+		return gs_error_set(err, page->last->status, 0, 0, "out of memory");
 	struct gs_sd_group *group = gs_alloc(sizeof(*group));
 	struct gs_arena *arena = gs_arena_new(GS_LIMIT_SD_DOCUMENT);
 	enum gs_status status = GS_OK;

@@ -17,7 +17,7 @@ void gs_sd_etcd_login(struct gs_str name, struct gs_str password, struct gs_buf 
 struct gs_sd_etcd_page {
 	int64_t revision; /* that it was read at */
 	bool more; /* keys behind the last one */
-	struct gs_buf *last; /* the caller's: gets the last key */
+	struct gs_buf *last; /* the caller's: gets the last key; holds that of the page before, or nothing */
 	size_t skipped; /* keys without an address */
 };
 

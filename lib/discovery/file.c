@@ -209,7 +209,7 @@ static void look_at(struct state *s, struct gs_str folder, const char *name) {
 	if (file->seen)
 		return;
 	int error = stat(file->path, &st) == 0 ? 0 : errno;
-	struct identity identity = identity_of(&st);
+	struct identity identity = error == 0 ? identity_of(&st) : (struct identity){0};
 	if (error == 0 && !(file->trusted && is_same(&identity, &file->identity)))
 		error = read_file(file);
 	file->seen = error != ENOENT && error != ENOTDIR;

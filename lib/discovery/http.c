@@ -26,8 +26,10 @@ static bool is_json(struct gs_str type) {
 	rest = gs_str_trim(rest);
 	if (head.n != sizeof("application/json") - 1 || strncasecmp(head.p, "application/json", head.n) != 0)
 		return false;
+	if (rest.n == 0)
+		return true;
 	/* Any other charset is not what JSON has. */
-	static const char *const charsets[] = {"", "charset=utf-8", "charset=\"utf-8\""};
+	static const char *const charsets[] = {"charset=utf-8", "charset=\"utf-8\""};
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++) {
 		if (rest.n == strlen(charsets[i]) && strncasecmp(rest.p, charsets[i], rest.n) == 0)
 			return true;

@@ -50,7 +50,7 @@ struct kit {
 };
 
 /*
- * Invariants: count is the number of slots that are not free, bytes the sum of theirs; messages is what they have published at most.
+ * Invariants: count is the number of slots that are not free, bytes the sum of theirs.
  */
 struct gs_forward {
 	struct gs_bus *bus;
@@ -289,8 +289,8 @@ static enum gs_status send(struct gs_forward *forward, struct kit *kit, struct g
 	}
 	if (status != GS_OK)
 		return status;
-	size_t bytes = push->parts > 1 ? kit->content.n : kit->data.n;
-	status = begin(forward, bytes + (size_t)push->parts * MESSAGE_OVERHEAD / 8, from, refused, &slot, &number, err);
+	size_t bytes = push->parts > 1 ? kit->content.n : kit->data.n; /* of parts, at most */
+	status = begin(forward, bytes, from, refused, &slot, &number, err);
 	if (status != GS_OK)
 		return status;
 	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, forward->random, number);

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "case.h"
 
-/* Each ${step}-th character from first to last, and what is added to it. */
-struct run {
-	uint32_t first;
-	uint32_t last;
-	uint32_t step;
-	int32_t delta;
-};
-
 #include "case_table.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))

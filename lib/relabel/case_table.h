@@ -2,7 +2,17 @@
 #ifndef RELABEL_CASE_TABLE_H
 #define RELABEL_CASE_TABLE_H
 
-/* The simple case mappings of Unicode 13 (UnicodeData.txt, fields 12 and 13), which are those of Go 1.19: first, last, step, what is added. Rising. */
+#include <stdint.h>
+
+/* Each ${step}-th character from first to last, and what is added to it. */
+struct run {
+	uint32_t first;
+	uint32_t last;
+	uint32_t step;
+	int32_t delta;
+};
+
+/* The simple case mappings of Unicode 13 (UnicodeData.txt, fields 12 and 13), which are those of Go 1.19. They rise. */
 
 static const struct run lower_runs[] = {
     {0x41, 0x5a, 1, 32},

@@ -21,8 +21,11 @@ struct gs_relay_target {
 	struct gs_wire_group group;
 	char *key; /* of the outbox */
 	char *labels; /* for the header */
+	struct gs_label *own_labels; /* for the transform */
+	char *label_text; /* what those point to */
 	/* The scraper's thread alone. */
 	struct gs_series_set *series;
+	bool known; /* to its transform */
 	struct gs_intake *intake; /* of a body that comes in pieces */
 	enum gs_scrape_cause last_cause; /* that was logged */
 	/* Under the relay's lock. */
@@ -70,15 +73,25 @@ static void put_intake(struct gs_relay *relay, struct gs_intake *intake) {
 	relay->spare[relay->nspare++] = intake;
 }
 
-static void begin_intake(
-    struct gs_relay *relay, struct gs_relay_target *target, struct gs_intake *intake, struct gs_str content_type) {
+/* What its scrapes are to a transform. */
+static uint64_t target_number(const struct gs_relay_target *target) {
+	return (uint64_t)(uintptr_t)target;
+}
+
+static void begin_intake(struct gs_relay *relay, struct gs_relay_target *target, struct gs_intake *intake,
+    struct gs_str content_type, bool pieces) {
 	struct gs_intake_options options = {
 	    .content_type = content_type,
 	    .series = target->series,
-	    .rules = target->options.rules,
+	    .transform = target->options.transform,
+	    .labels = target->own_labels,
+	    .nlabels = target->options.nlabels,
+	    .target = target_number(target),
+	    .pieces = pieces,
 	    .codec = relay->codec,
 	    .part_size = gs_outgoing_part_size(relay->outgoing),
 	};
+	target->known = true;
 	gs_intake_begin(intake, &options);
 }
 
@@ -90,7 +103,7 @@ bool gs_relay_body(void *ctx, const struct gs_scrape_target *of, struct gs_str c
 		target->intake = get_intake(relay);
 		if (target->intake == NULL)
 			return false;
-		begin_intake(relay, target, target->intake, content_type);
+		begin_intake(relay, target, target->intake, content_type, true);
 	}
 	return gs_intake_feed(target->intake, piece, false);
 }
@@ -143,7 +156,7 @@ static enum gs_scrape_cause examine(struct gs_relay *relay, struct gs_relay_targ
 		return result->cause;
 	if (intake == NULL) {
 		intake = relay->intake;
-		begin_intake(relay, target, intake, result->content_type);
+		begin_intake(relay, target, intake, result->content_type, false);
 	}
 	if (result->cause == GS_SCRAPE_OK)
 		(void)gs_intake_feed(intake, result->body, true);
@@ -154,7 +167,9 @@ static enum gs_scrape_cause examine(struct gs_relay *relay, struct gs_relay_targ
 }
 
 static void describe(struct gs_wire_header *header, const struct gs_intake_result *intake) {
-	header->samples = header->samples_kept = intake->samples;
+	header->samples = intake->samples;
+	header->samples_kept = intake->kept;
+	header->honor_labels = intake->honor_labels;
 	header->series_added = intake->series_added;
 	header->format = intake->format.format;
 	header->utf8_names = intake->format.utf8_names;
@@ -180,15 +195,14 @@ void gs_relay_result(void *ctx, const struct gs_scrape_result *result) {
 	scrape.header = (struct gs_wire_header){
 	    .kind = GS_WIRE_SCRAPE,
 	    .up = cause == GS_SCRAPE_OK,
-	    .honor_labels = target->options.honor_labels,
 	    .time_ms = result->time_ms,
 	    .sent_ms = result->time_ms,
 	    .interval_ms = target->options.interval_ms,
 	    .duration_us = result->duration_us,
 	    .labels = gs_str_of(target->labels),
 	};
+	describe(&scrape.header, &intake); /* as in Prometheus a body that failed has what came before it did */
 	if (cause == GS_SCRAPE_OK) {
-		describe(&scrape.header, &intake);
 		scrape.parts = intake.parts;
 		scrape.nparts = intake.nparts;
 		gs_metric_add(GS_M_SCRAPE_SAMPLES, (double)intake.samples);
@@ -229,13 +243,13 @@ void gs_relay_exposition(struct gs_relay *relay, const char *job, const char *in
 		scrape.header = (struct gs_wire_header){
 		    .kind = GS_WIRE_SCRAPE,
 		    .up = true,
-		    .honor_labels = true,
 		    .results = true,
 		    .time_ms = time_ms,
 		    .sent_ms = time_ms,
 		    .interval_ms = interval_ms,
 		};
 		describe(&scrape.header, &result);
+		scrape.header.honor_labels = true;
 		scrape.parts = result.parts;
 		scrape.nparts = result.nparts;
 		status = gs_outgoing_put(relay->outgoing, &scrape);
@@ -273,6 +287,8 @@ static void target_free(struct gs_relay_target *target) {
 	gs_intake_free(target->intake);
 	gs_free(target->key);
 	gs_free(target->labels);
+	gs_free(target->own_labels);
+	gs_free(target->label_text);
 	gs_free(target->text);
 	gs_free(target);
 }
@@ -318,9 +334,36 @@ static enum gs_status write_labels(struct gs_relay_target *target) {
 	return target->labels != NULL ? GS_OK : buf.status;
 }
 
+static struct gs_str append_copy(char **at, struct gs_str s) {
+	char *p = *at;
+	if (s.n != 0)
+		memcpy(p, s.p, s.n);
+	*at += s.n;
+	return gs_str_make(p, s.n);
+}
+
+static enum gs_status copy_labels(struct gs_relay_target *target) {
+	const struct gs_relay_target_options *options = &target->options;
+	size_t bytes = 1;
+	for (size_t i = 0; i < options->nlabels; i++)
+		bytes += options->labels[i].name.n + options->labels[i].value.n;
+	target->own_labels = gs_alloc_array(options->nlabels, sizeof(*target->own_labels));
+	target->label_text = gs_alloc(bytes);
+	if (target->own_labels == NULL || target->label_text == NULL)
+		return GS_ENOMEM;
+	char *at = target->label_text;
+	for (size_t i = 0; i < options->nlabels; i++) {
+		target->own_labels[i].name = append_copy(&at, options->labels[i].name);
+		target->own_labels[i].value = append_copy(&at, options->labels[i].value);
+	}
+	return GS_OK;
+}
+
 static enum gs_status fill_target(struct gs_relay *relay, struct gs_relay_target *target) {
 	struct gs_buf key;
 	enum gs_status status = write_labels(target);
+	if (status == GS_OK && target->options.transform != NULL)
+		status = copy_labels(target);
 	if (status != GS_OK)
 		return status;
 	target->group = (struct gs_wire_group){
@@ -381,7 +424,12 @@ void gs_relay_remove(struct gs_relay *relay, struct gs_relay_target *target, boo
 	if (target->next != NULL)
 		target->next->link = target->link;
 	gs_lock_release(&relay->lock);
+	struct gs_transform *transform = target->options.transform;
+	uint64_t number = target_number(target);
+	bool known = target->known;
 	target_free(target);
+	if (transform != NULL && known)
+		gs_transform_remove(transform, number);
 }
 
 void gs_relay_target_state(

@@ -24,6 +24,13 @@ GS_MUST_USE enum gs_status gs_clearmodes_find(
 /** gs_clearmodes_insert(out, rest, series, label): Append *${rest} up to the end of ${series}, which stands in it, with ${label} put into its braces, and advance *${rest}. */
 void gs_clearmodes_insert(struct gs_buf *out, struct gs_str *rest, struct gs_str series, struct gs_str label);
 
+/* As gs_str_cmp, which is not asked where the first bytes tell: most names of labels. */
+static inline int gs_name_cmp(struct gs_str a, struct gs_str b) {
+	if (a.n != 0 && b.n != 0 && a.p[0] != b.p[0])
+		return (int)(unsigned char)a.p[0] - (int)(unsigned char)b.p[0];
+	return gs_str_cmp(a, b);
+}
+
 /* settle.c: what a series is called with the labels of its target, and whether that is too much. */
 
 /* Invariants: target is sorted by name, no value is empty; longest_name and longest_value are those of target. */

@@ -109,7 +109,7 @@ static bool choose_labels(const struct gs_sample_out *sample, struct gs_str boun
 	for (size_t i = 0; i < sample->nlabels && fits; i++) {
 		const struct gs_label *label = &sample->labels[i];
 		int order = -1;
-		while (t < sample->ntarget && (order = gs_str_cmp(target[t].name, label->name)) < 0 && fits)
+		while (t < sample->ntarget && (order = gs_name_cmp(target[t].name, label->name)) < 0 && fits)
 			fits = put(ret, (struct gs_label){.name = target[t++].name, .value = GS_STR("")});
 		bool both = t < sample->ntarget && order == 0;
 		bool same = both && gs_str_eq(target[t].value, label->value);

@@ -145,9 +145,9 @@ static bool plan_sorted(const struct gs_settle *settle, const struct gs_expo_eve
 	size_t t = 0;
 	for (size_t i = 0; i < event->nlabels; i++) {
 		int order = 1;
-		if (i > 0 && gs_str_cmp(own[i - 1].name, own[i].name) >= 0)
+		if (i > 0 && gs_name_cmp(own[i - 1].name, own[i].name) >= 0)
 			return false;
-		while (t < settle->ntarget && (order = gs_str_cmp(target[t].name, own[i].name)) < 0)
+		while (t < settle->ntarget && (order = gs_name_cmp(target[t].name, own[i].name)) < 0)
 			plan_label(plan, &target[t++]);
 		if (t < settle->ntarget && order == 0)
 			plan_both(settle, plan, &own[i], &target[t++]);

@@ -22,6 +22,7 @@ struct gs_transform {
 	bool limited; /* one of limits */
 	bool honor_labels;
 	bool honor_timestamps;
+	bool shares; /* relabel and clearmodes are another one's */
 	bool makes_names; /* a rule can make a label name that is none */
 	/* Of the scrape. */
 	enum way way;
@@ -40,6 +41,14 @@ struct gs_transform {
 
 static enum gs_status no_memory(enum gs_status status, struct gs_error *err) {
 	return status == GS_ENOMEM ? gs_error_set(err, status, 0, 0, "out of memory") : status;
+}
+
+/* Whether a rule that Prometheus takes can give a label a name that is none: replace and hashmod look at it themselves. */
+static bool may_make_names(const struct gs_relabel_rule *rule) {
+	if (rule->action == GS_RELABEL_LABELMAP)
+		return true;
+	return (rule->action == GS_RELABEL_LOWERCASE || rule->action == GS_RELABEL_UPPERCASE) &&
+	       !gs_expo_is_label_name(gs_str_of(rule->target_label));
 }
 
 enum gs_status gs_transform_new(
@@ -64,7 +73,7 @@ enum gs_status gs_transform_new(
 	if (status == GS_OK && options->nclearmodes != 0)
 		status = gs_clearmodes_new(options->clearmodes, options->nclearmodes, &t->clearmodes, err);
 	for (size_t i = 0; i < options->nrelabel; i++)
-		t->makes_names = t->makes_names || options->relabel[i].action == GS_RELABEL_LABELMAP;
+		t->makes_names = t->makes_names || may_make_names(&options->relabel[i]);
 	if (status != GS_OK) {
 		gs_transform_free(t);
 		return no_memory(status, err);
@@ -76,12 +85,42 @@ enum gs_status gs_transform_new(
 void gs_transform_free(struct gs_transform *t) {
 	if (t == NULL)
 		return;
-	gs_relabel_free(t->relabel);
-	gs_clearmodes_free(t->clearmodes);
+	if (!t->shares) {
+		gs_relabel_free(t->relabel);
+		gs_clearmodes_free(t->clearmodes);
+	}
 	gs_labels_free(t->settle.labels);
 	gs_free(t->settle.target);
 	gs_families_free(&t->families);
 	gs_free(t);
+}
+
+enum gs_status gs_transform_share(const struct gs_transform *transform, struct gs_transform **ret_transform) {
+	struct gs_transform_options options = {
+	    .honor_labels = transform->honor_labels,
+	    .honor_timestamps = transform->honor_timestamps,
+	    .sample_limit = transform->sample_limit,
+	    .label_limit = transform->limits.labels,
+	    .label_name_length_limit = transform->limits.name_length,
+	    .label_value_length_limit = transform->limits.value_length,
+	};
+	struct gs_transform *t = NULL;
+	if (transform->rollup != NULL)
+		return GS_EUNSUPPORTED;
+	enum gs_status status = gs_transform_new(&options, &t, NULL);
+	if (status != GS_OK)
+		return status;
+	t->shares = true;
+	t->relabel = transform->relabel;
+	t->clearmodes = transform->clearmodes;
+	t->makes_names = transform->makes_names;
+	*ret_transform = t;
+	return GS_OK;
+}
+
+void gs_transform_remove(struct gs_transform *transform, uint64_t target) {
+	if (transform->rollup != NULL)
+		gs_rollup_remove(transform->rollup, target);
 }
 
 bool gs_transform_copies(const struct gs_transform *t) {

@@ -17,7 +17,8 @@ WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_
           "store.scrape.read_and_apply", "store.memory", "store.full.push", "store.full.churn", "gateway.push.empty", "gateway.push.full",
           "gateway.push.full_p99", "gateway.push.spread_cpu", "gateway.node.samples", "gateway.series.first", "gateway.memory.filled",
           "gateway.render.identity.changed.rate", "gateway.render.gzip.unchanged.cpu", "gateway.mixed.push", "gateway.mixed.render",
-          "write.text", "rollup.counter", "number.scan.doubles", "number.print.integers.cost"}
+          "write.text", "rollup.counter", "number.scan.doubles", "number.print.integers.cost", "relabel.none", "relabel.six", "transform.node.copy",
+          "transform.series_100k.relabel.typical"}
 SKIP = 77  # as CMakeLists.txt knows it
 
 

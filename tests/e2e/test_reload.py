@@ -135,7 +135,7 @@ def test_keys_that_need_a_restart_keep_their_value_and_are_named(stand):
     assert "buffer" not in answer and "secret" not in answer + poller.log
     assert came(answer) == (3, 1, 0)
     eventually(lambda: up(receiver, instance="new", publisher="dc1") == 1)
-    assert up(receiver, job="prometheus_streams", instance="dc1", publisher="dc1") == 1
+    eventually(lambda: up(receiver, job="prometheus_streams", instance="dc1", publisher="dc1") == 1)
 
 
 def test_a_target_that_leaves_vanishes_at_once(stand):

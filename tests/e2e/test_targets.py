@@ -111,7 +111,7 @@ def test_page_escapes_whatever_a_label_holds(stand):
     file = stand.write("sd.json", json.dumps([{"targets": [target.instance], "labels": {"evil": hostile}}]))
     poller = stand.poller(stand.nats(), {job: {
         "file_sd_configs": [{"files": [str(file)]}],
-        "relabel_configs": [{"source_labels": ["evil"], "target_label": "copy"}]}})
+        "relabel_configs": [{"source_labels": ["evil"], "regex": "(?s)(.*)", "target_label": "copy"}]}})
     eventually(lambda: poller.targets()["activeTargets"][0]["health"] == "up")
     assert poller.targets()["activeTargets"][0]["labels"]["evil"] == hostile
     page = page_of(poller)

@@ -5,8 +5,9 @@
 #include "gravel/relabel/labels.h"
 
 /*
- * relabel_configs and metric_relabel_configs, with the meaning they have in Prometheus 2.42 (model/relabel). A compiled list is used by one
- * thread at a time: compile it once for each.
+ * relabel_configs and metric_relabel_configs, with the meaning they have in Prometheus 2.42 (model/relabel; docs/LESSONS.md lists what is peculiar to it). Expressions are
+ * those of match/regex.h, and '.' matches no line break. labelmap can make labels whose names are none: who takes the result checks. A compiled list is used by
+ * one thread at a time: compile it once for each.
  */
 enum gs_relabel_action {
 	GS_RELABEL_REPLACE,

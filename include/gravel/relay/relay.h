@@ -4,7 +4,6 @@
 
 #include "gravel/bus/bus.h"
 #include "gravel/expo/expo.h"
-#include "gravel/scrape/rules.h"
 #include "gravel/scrape/scrape.h"
 #include "gravel/transform/transform.h"
 
@@ -38,9 +37,7 @@ struct gs_relay_target_options {
 	const struct gs_label
 	    *labels; /* of the target, after relabelling: job and instance too, where it has them; not kept */
 	size_t nlabels;
-	struct gs_transform *transform; /* of the job; must outlive it */
-	bool honor_labels; /* until transform has these two */
-	struct gs_rules *rules;
+	struct gs_transform *transform; /* of the job; must outlive it. NULL: bodies go as they come, without limits */
 };
 
 /** gs_relay_add(relay, options, ret): What the relay keeps of a target; to be the user pointer of its gs_scrape_target. Any thread. GS_ENOMEM; GS_ELIMIT for labels that do
@@ -49,7 +46,7 @@ GS_MUST_USE enum gs_status gs_relay_add(
     struct gs_relay *relay, const struct gs_relay_target_options *options, struct gs_relay_target **ret);
 
 /** gs_relay_remove(relay, target, gone): Free it. ${gone}: it left for good, so say so to the receivers, who drop its series; else another target of the same name takes its place. The
- * scraper's thread (gs_scrape_removed_fn). */
+ * scraper's thread (gs_scrape_removed_fn); any for one that was never scraped and is not gone. */
 void gs_relay_remove(struct gs_relay *relay, struct gs_relay_target *target, bool gone);
 
 /* What a page of targets says of one. */

@@ -33,9 +33,11 @@ struct gs_target {
 };
 
 /** gs_target_build(defaults, found, nfound, scratch, arena, ret_target, ret_keep, err):
- * Make the target of the discovered labels ${found} (__address__ among them; they win over the defaults). All that ${ret_target} points to is copied into ${arena}. With
+ * Make the target of the discovered labels ${found} (__address__ among them; they win over the defaults, but not over
+ * params). ${scratch} is cleared first and means nothing afterwards. All that ${ret_target} points to is copied into ${arena}. With
  * ${ret_keep} false relabelling dropped it, and only ${discovered} is set. GS_EINVAL with ${err} for what is no target: no or a bad address, an
- * interval or label that is none, a label that is no UTF-8; GS_ELIMIT, GS_ENOMEM. */
+ * interval or label that is none, a label that is no UTF-8; GS_ELIMIT with ${err}, GS_ENOMEM. The scheme may still be any, and an address one that nobody can connect to: so it
+ * is in Prometheus, where such a target is down. Label names are not checked. */
 GS_MUST_USE enum gs_status gs_target_build(const struct gs_target_defaults *defaults, const struct gs_label *found,
     size_t nfound, struct gs_labels *scratch, struct gs_arena *arena, struct gs_target *ret_target, bool *ret_keep,
     struct gs_error *err);

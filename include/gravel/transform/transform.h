@@ -47,6 +47,12 @@ GS_MUST_USE enum gs_status gs_transform_new(
     const struct gs_transform_options *options, struct gs_transform **ret_transform, struct gs_error *err);
 void gs_transform_free(struct gs_transform *transform);
 
+/** gs_transform_share(transform, ret_transform):
+ * Another one that does the same with the same compiled rules, for a scrape that is under way while others of the job begin and end. ${transform} must outlive it; both belong to one
+ * thread. GS_EUNSUPPORTED with a rollup, which takes one scrape after the other; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_transform_share(
+    const struct gs_transform *transform, struct gs_transform **ret_transform);
+
 /** gs_transform_copies(transform): Whether the body goes as it is, so that only limits are to be checked: gs_transform_event writes nothing. */
 bool gs_transform_copies(const struct gs_transform *transform);
 
@@ -55,6 +61,9 @@ bool gs_transform_copies(const struct gs_transform *transform);
  * else's until the end; where gs_transform_copies nothing is, and it may be NULL. ${target}: as in gs_rollup_begin. ${format}: of the body. */
 void gs_transform_begin(struct gs_transform *transform, const struct gs_label *labels, size_t nlabels, uint64_t target,
     const struct gs_expo_options *format, struct gs_buf *out);
+
+/** gs_transform_remove(transform, target): The target left: what a rollup knows of it goes, too. None of its scrapes is under way. */
+void gs_transform_remove(struct gs_transform *transform, uint64_t target);
 
 /** gs_transform_window(transform, used, window):
  * To be called before each gs_expo_feed with the same ${window}; ${used} is gs_expo_used of the one before (first: 0). Only so a job that puts in clearmodes and nothing else

@@ -235,10 +235,36 @@ static void test_memory(void **state) {
 	}
 }
 
+static void test_read_gives_the_first_error(void **state) {
+	struct gs_arena *arena = gs_arena_new(1 << 20);
+	struct gs_node *root;
+	struct gs_error err;
+	(void)state;
+	assert_int_equal(gs_tree_read(GS_STR("- a\n- b: c\n"), arena, &root, &err), GS_OK);
+	assert_int_equal(root->nitems, 2);
+	assert_int_equal(gs_tree_read(GS_STR("# nothing\n"), arena, &root, &err), GS_OK);
+	assert_null(root);
+	assert_int_equal(gs_tree_read(GS_STR("a: {b: 1, b: 2}\na: 3\n"), arena, &root, &err), GS_EINVAL);
+	assert_int_equal(err.line, 1);
+	assert_int_equal(err.column, 11);
+	assert_string_equal(err.text, "duplicate key \"b\"; it stands first in line 1");
+	assert_int_equal(gs_tree_read(GS_STR("- [a\n"), arena, &root, &err), GS_EINVAL);
+	assert_int_equal(err.line, 2);
+	for (int n = 0; n < 4; n++) {
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_tree_read(GS_STR("a: {b: 1, b: 2}\n"), arena, &root, &err);
+		int failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_EINVAL);
+	}
+	gs_arena_free(arena);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_places), cmocka_unit_test(test_nulls),
 	    cmocka_unit_test(test_aliases), cmocka_unit_test(test_merge), cmocka_unit_test(test_bomb),
 	    cmocka_unit_test(test_long_texts), cmocka_unit_test(test_depth), cmocka_unit_test(test_many_keys),
-	    cmocka_unit_test(test_refused), cmocka_unit_test(test_memory)};
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_read_gives_the_first_error)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

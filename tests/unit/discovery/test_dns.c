@@ -38,7 +38,7 @@ static size_t steps(struct canned *server, const char *request, size_t n, char *
 	(void)max;
 	if (n < 17)
 		return 0;
-	switch (server->step) {
+	switch ((int)server->step) {
 	case 0:
 		return reply(request, n, answer, 0x8180, 2);
 	case 1: /* SERVFAIL */

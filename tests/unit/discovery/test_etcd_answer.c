@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -103,6 +104,27 @@ static void test_reading(void **state) {
 	end(&f);
 }
 
+static enum gs_status read_more(struct fixture *f, const char *key) {
+	char text[128];
+	snprintf(text, sizeof(text), "{\"header\":{\"revision\":\"1\"},\"kvs\":[{\"key\":\"%s\"}],\"more\":true}", key);
+	return gs_sd_etcd_read(gs_str_of(text), f->doc, &f->page, &f->err);
+}
+
+/* A server that gives the same page again and again, or an earlier one. */
+static void test_keys_rise(void **state) {
+	struct fixture f;
+	(void)state;
+	assert_int_equal(read_page(&f, "{\"header\":{},\"kvs\":[{\"key\":\"Yg==\"},{\"key\":\"Yg==\"}]}"), GS_OK);
+	end(&f);
+	assert_int_equal(read_page(&f, "{\"header\":{},\"kvs\":[{\"key\":\"Yg==\"},{\"key\":\"YQ==\"}]}"), GS_EINVAL);
+	end(&f);
+	assert_int_equal(read_page(&f, "{\"header\":{},\"kvs\":[{\"key\":\"Yg==\"}],\"more\":true}"), GS_OK);
+	assert_int_equal(read_more(&f, "Yw=="), GS_OK);
+	assert_true(gs_str_eq(gs_buf_slice(&f.last), GS_STR("c")));
+	assert_int_equal(read_more(&f, "Yw=="), GS_EINVAL);
+	end(&f);
+}
+
 static void test_what_is_not_etcd(void **state) {
 	static const char *const bad[] = {"[]", "{}", "{\"header\":1}", "{\"header\":{},\"kvs\":1}",
 	    "{\"header\":{},\"kvs\":[1]}", "{\"header\":{},\"kvs\":[{\"key\":\"!\"}]}",
@@ -165,6 +187,7 @@ int main(void) {
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_asking),
 	    cmocka_unit_test(test_reading),
+	    cmocka_unit_test(test_keys_rise),
 	    cmocka_unit_test(test_what_is_not_etcd),
 	    cmocka_unit_test(test_token),
 	    cmocka_unit_test(test_memory),

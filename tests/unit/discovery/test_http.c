@@ -18,7 +18,7 @@ static size_t steps(struct canned *server, const char *request, size_t n, char *
 	(void)n;
 	if (strstr(request, "X-Prometheus-Refresh-Interval-Seconds: 0.02\r\n") == NULL)
 		return canned_http(answer, max, 400, "");
-	switch (server->step) {
+	switch ((int)server->step) {
 	case 0:
 		return canned_http(answer, max, 200, "[{\"targets\":[\"a\"]}]");
 	case 1:

@@ -11,6 +11,9 @@
 #include "gravel/base/mem.h"
 #include "intake.h"
 
+static const struct gs_label of_target[] = {
+    {GS_STR_INIT("instance"), GS_STR_INIT("i")}, {GS_STR_INIT("job"), GS_STR_INIT("j")}};
+
 struct fixture {
 	struct gs_intake *intake;
 	struct gs_codec *codec;
@@ -32,11 +35,14 @@ static void fixture_free(struct fixture *f) {
 	gs_buf_free(&f->sent);
 }
 
-static void begin(struct fixture *f, const char *content_type, size_t part_size, struct gs_rules *rules) {
+static void begin(struct fixture *f, const char *content_type, size_t part_size, struct gs_transform *transform) {
 	struct gs_intake_options options = {
 	    .content_type = gs_str_of(content_type),
 	    .series = f->series,
-	    .rules = rules,
+	    .transform = transform,
+	    .labels = of_target,
+	    .nlabels = 2,
+	    .pieces = transform != NULL,
 	    .codec = f->codec,
 	    .part_size = part_size,
 	};
@@ -166,22 +172,82 @@ static void test_more_parts_than_a_scrape_may_have(void **state) {
 	fixture_free(&f);
 }
 
-static void test_rules_of_a_body_in_pieces(void **state) {
+struct job {
+	struct gs_transform_options options;
+	const char *sent; /* of the text below */
+	uint64_t kept;
+};
+
+/* What a job does to an exposition does not depend on how that is cut; and while one comes in pieces others of the job come whole. */
+static void test_transforms_of_a_body_in_pieces(void **state) {
 	(void)state;
-	struct fixture f = fixture_new();
-	struct gs_rule rule = {.metric = "a", .clearmode = "sum"};
-	struct gs_rules *rules = NULL;
-	struct gs_intake_result result;
-	assert_int_equal(gs_rules_new(&rule, 1, &rules, NULL), GS_OK);
-	for (size_t n = 0; n < 6; n++) {
-		begin(&f, "", 1000, rules);
-		feed(&f, GS_STR("a 1\nb 2\n"), n);
-		assert_int_equal(gs_intake_end(f.intake, &result, NULL), GS_OK);
-		assert_int_equal(result.samples, 2);
-		unpack(&f, &result, 1000);
-		assert_true(gs_str_eq(gs_buf_slice(&f.sent), GS_STR("a{clearmode=\"sum\"} 1\nb 2\n")));
+	static const char *const name = "__name__";
+	static const struct gs_clearmode_rule sum = {.metric = "a", .clearmode = "sum"};
+	static const struct gs_relabel_rule drop = {.action = GS_RELABEL_DROP,
+	    .source_labels = &name,
+	    .nsource_labels = 1,
+	    .separator = ";",
+	    .regex = "b"};
+	static const struct job jobs[] = {
+	    {{.honor_timestamps = true}, "a 1\nb 2\nc 3\n", 3},
+	    {{.honor_timestamps = true, .clearmodes = &sum, .nclearmodes = 1}, "a{clearmode=\"sum\"} 1\nb 2\nc 3\n", 3},
+	    {{.honor_timestamps = true, .relabel = &drop, .nrelabel = 1}, "a 1\nc 3\n", 2},
+	};
+	struct fixture f = fixture_new(), other = fixture_new();
+	struct gs_str body = GS_STR("a 1\nb 2\nc 3\n");
+	for (size_t j = 0; j < 3; j++) {
+		struct gs_transform *transform = NULL;
+		struct gs_intake_result result;
+		assert_int_equal(gs_transform_new(&jobs[j].options, &transform, NULL), GS_OK);
+		for (size_t n = 0; n < body.n; n++) {
+			begin(&f, "", 1000, transform);
+			if (n != 0)
+				assert_true(gs_intake_feed(f.intake, gs_str_make(body.p, n), false));
+			begin(&other, "", 1000, transform);
+			feed(&other, body, 0);
+			assert_int_equal(gs_intake_end(other.intake, &result, NULL), GS_OK);
+			unpack(&other, &result, 1000);
+			assert_true(gs_str_eq(gs_buf_slice(&other.sent), gs_str_of(jobs[j].sent)));
+			feed(&f, gs_str_make(body.p + n, body.n - n), 1);
+			assert_int_equal(gs_intake_end(f.intake, &result, NULL), GS_OK);
+			assert_int_equal(result.samples, 3);
+			assert_int_equal(result.kept, jobs[j].kept);
+			unpack(&f, &result, 1000);
+			assert_true(gs_str_eq(gs_buf_slice(&f.sent), gs_str_of(jobs[j].sent)));
+		}
+		gs_intake_drop(f.intake);
+		gs_intake_drop(other.intake);
+		gs_transform_free(transform);
 	}
-	gs_rules_free(rules);
+	fixture_free(&f);
+	fixture_free(&other);
+}
+
+/* Rollups take one scrape after the other, so the body waits until it is whole. */
+static void test_a_rollup_of_a_body_in_pieces(void **state) {
+	(void)state;
+	struct gs_rollup_rule rule = {.op = GS_ROLLUP_SUM, .of = "a", .as = "sum_of_a", .drop = true};
+	struct gs_rollup *rollup = NULL;
+	struct gs_transform *transform = NULL;
+	struct fixture f = fixture_new();
+	struct gs_intake_result result;
+	struct gs_buf sum;
+	gs_buf_init(&sum, SIZE_MAX);
+	assert_int_equal(gs_rollup_new(&rule, 1, 1000, &rollup, NULL), GS_OK);
+	struct gs_transform_options options = {.honor_timestamps = true, .rollup = rollup};
+	assert_int_equal(gs_transform_new(&options, &transform, NULL), GS_OK);
+	begin(&f, "", 1000, transform);
+	feed(&f, GS_STR("a{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\n"), 3);
+	assert_int_equal(gs_intake_end(f.intake, &result, NULL), GS_OK);
+	unpack(&f, &result, 1000);
+	assert_true(gs_str_eq(gs_buf_slice(&f.sent), GS_STR("b 3\n")));
+	assert_int_equal(gs_rollup_write(rollup, &sum), GS_OK);
+	gs_buf_char(&sum, '\0');
+	assert_non_null(strstr(sum.p, " 3\n"));
+	gs_intake_drop(f.intake);
+	gs_transform_free(transform);
+	gs_rollup_free(rollup);
+	gs_buf_free(&sum);
 	fixture_free(&f);
 }
 
@@ -224,7 +290,8 @@ int main(void) {
 	    cmocka_unit_test(test_nothing_is_no_part),
 	    cmocka_unit_test(test_formats),
 	    cmocka_unit_test(test_more_parts_than_a_scrape_may_have),
-	    cmocka_unit_test(test_rules_of_a_body_in_pieces),
+	    cmocka_unit_test(test_transforms_of_a_body_in_pieces),
+	    cmocka_unit_test(test_a_rollup_of_a_body_in_pieces),
 	    cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,7 @@ static int teardown(void **state) {
 	return 0;
 }
 
-static struct gs_relay_target *target(const char *instance, struct gs_rules *rules) {
+static struct gs_relay_target *target(const char *instance, struct gs_transform *transform) {
 	struct gs_label labels[] = {{GS_STR("instance"), gs_str_of(instance)}, {GS_STR("job"), GS_STR("node")},
 	    {GS_STR("rack"), GS_STR("r\"1")}};
 	struct gs_relay_target_options options = {
@@ -132,7 +132,7 @@ static struct gs_relay_target *target(const char *instance, struct gs_rules *rul
 	    .interval_ms = 15000,
 	    .labels = labels,
 	    .nlabels = 3,
-	    .rules = rules,
+	    .transform = transform,
 	};
 	struct gs_relay_target *added = NULL;
 	assert_int_equal(gs_relay_add(relay, &options, &added), GS_OK);
@@ -184,15 +184,45 @@ static void test_failed_scrapes(void **state) {
 	assert_true(gs_metric_get(GS_M_SCRAPE_FAILURES, "parse", NULL) == 1);
 }
 
-static void test_rules(void **state) {
+static void test_transform(void **state) {
 	(void)state;
-	struct gs_rule rule = {.metric = "b.*", .clearmode = "sum5m"};
-	struct gs_rules *rules = NULL;
-	assert_int_equal(gs_rules_new(&rule, 1, &rules, NULL), GS_OK);
-	scraped(target("host", rules), 1000, GS_SCRAPE_OK, GS_STR("a 1\nbb 2\n"));
+	struct gs_clearmode_rule rule = {.metric = "b.*", .clearmode = "sum5m"};
+	struct gs_transform_options options = {
+	    .clearmodes = &rule, .nclearmodes = 1, .honor_labels = true, .honor_timestamps = true};
+	struct gs_transform *transform = NULL;
+	assert_int_equal(gs_transform_new(&options, &transform, NULL), GS_OK);
+	scraped(target("host", transform), 1000, GS_SCRAPE_OK, GS_STR("a 1\nbb 2\n"));
 	assert_true(wait_messages(1, 5000));
 	assert_string_equal(reader.got[0].body, "a 1\nbb{clearmode=\"sum5m\"} 2\n");
-	gs_rules_free(rules);
+	assert_true(reader.got[0].header.honor_labels && reader.got[0].header.samples_kept == 2);
+	gs_transform_free(transform);
+}
+
+static void test_limits_and_relabelling(void **state) {
+	(void)state;
+	struct gs_relabel_rule drop = {.action = GS_RELABEL_DROP,
+	    .source_labels = (const char *const[]){"__name__"},
+	    .nsource_labels = 1,
+	    .separator = ";",
+	    .regex = "bad.*"};
+	struct gs_transform_options options = {
+	    .relabel = &drop, .nrelabel = 1, .honor_timestamps = true, .sample_limit = 2};
+	struct gs_transform *transform = NULL;
+	assert_int_equal(gs_transform_new(&options, &transform, NULL), GS_OK);
+	struct gs_relay_target *t = target("host", transform);
+	scraped(t, 1000, GS_SCRAPE_OK, GS_STR("a 1\nbad 2\nb 3\n"));
+	assert_true(wait_messages(1, 5000));
+	const struct gs_wire_header *h = &reader.got[0].header;
+	assert_true(h->up && h->samples == 3 && h->samples_kept == 2 && h->series_added == 2 && h->honor_labels);
+	scraped(t, 2000, GS_SCRAPE_OK, GS_STR("a 1\nbad 2\nb 3\nc 4\n"));
+	assert_true(wait_messages(2, 5000));
+	h = &reader.got[1].header;
+	assert_true(!h->up && h->samples == 4 && h->samples_kept == 3 && h->series_added == 0); /* as in Prometheus */
+	struct gs_relay_target_state s;
+	gs_relay_target_state(relay, t, &s);
+	assert_int_equal(s.cause, GS_SCRAPE_PARSE);
+	assert_non_null(strstr(s.text, "sample"));
+	gs_transform_free(transform);
 }
 
 /* A body that is larger than a message comes in parts that make the whole again. */
@@ -313,7 +343,7 @@ static void test_state_of_a_target(void **state) {
 	assert_string_equal(s.text, "because");
 	scraped(t, 2000, GS_SCRAPE_OK, GS_STR("a 1\nb 2 3 4\n"));
 	gs_relay_target_state(relay, t, &s);
-	assert_true(s.cause == GS_SCRAPE_PARSE && s.time_ms == 2000 && s.samples == 0);
+	assert_true(s.cause == GS_SCRAPE_PARSE && s.time_ms == 2000 && s.samples == 1);
 	assert_int_equal(strncmp(s.text, "2:7: ", 5), 0);
 	scraped(t, 3000, GS_SCRAPE_TIMEOUT, GS_STR(""));
 	gs_relay_target_state(relay, t, &s);
@@ -406,7 +436,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    RELAY_TEST(test_good_scrape),
 	    RELAY_TEST(test_failed_scrapes),
-	    RELAY_TEST(test_rules),
+	    RELAY_TEST(test_transform),
+	    RELAY_TEST(test_limits_and_relabelling),
 	    RELAY_TEST(test_parts),
 	    RELAY_TEST(test_nats_away),
 	    RELAY_TEST(test_buffer_is_bounded),

@@ -231,6 +231,10 @@ static void test_names_that_are_none(void **state) {
 	fails(&s, "a{x1=\"v\"} 1\n", GS_EINVAL,
 	    "invalid metric name or label names: {1=\"v\", __name__=\"a\", instance=\"i\", job=\"j\", x1=\"v\"}", NULL,
 	    1, 0);
+	rule = rule_of(GS_RELABEL_UPPERCASE, SOURCE("x"), NULL, "$1", NULL);
+	fails(&s, "a{x=\"v\"} 1\n", GS_EINVAL,
+	    "invalid metric name or label names: {$1=\"V\", __name__=\"a\", instance=\"i\", job=\"j\", x=\"v\"}", NULL,
+	    1, 0);
 	/* What came in quotes may stay. */
 	becomes(&s, "{\"a.b\",\"c.d\"=\"e\"} 1\n", "{\"a.b\",\"c.d\"=\"e\"} 1\n", 1, 1);
 	scrape_close(&s);
