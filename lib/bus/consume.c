@@ -86,7 +86,7 @@ static natsStatus create(struct gs_bus_consumer *c, const char *deliver) {
 	return js_AddConsumer(NULL, c->session->js, c->lane->stream_name, &config, NULL, NULL);
 }
 
-/* A deliver subject of its own for each stream and attempt, so that what an older consumer still sends never mixes in. */
+/* A deliver subject of its own for each attempt of each stream, so that what an older consumer still sends never mixes in. */
 static natsStatus start(struct gs_bus_consumer *c) {
 	char deliver[GS_BUS_INBOX + 32];
 	snprintf(deliver, sizeof(deliver), "%s.msg.%u.%llu", c->bus->inbox, c->lane->number,

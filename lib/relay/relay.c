@@ -209,6 +209,8 @@ void gs_relay_result(void *ctx, const struct gs_scrape_result *result) {
 	} else {
 		gs_metric_add_l(GS_M_SCRAPE_FAILURES, 1, gs_scrape_cause_name(cause), NULL);
 		scrape.header.cause = gs_str_of(gs_scrape_cause_name(cause));
+		scrape.header.format = GS_FORMAT_TEXT; /* of no body: an empty one is no OpenMetrics */
+		scrape.header.utf8_names = false;
 	}
 	say_why(text, sizeof(text), &err, result);
 	log_result(target, cause, text, &scrape.header);

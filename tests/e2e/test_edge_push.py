@@ -64,6 +64,7 @@ def test_curl_at_the_edge(edge):
     edge.wait_served('# TYPE files_total counter\nfiles_total{job="backup"} 10\n')
     assert edge.receiver.own().value("gravel_edge_pushes_applied_total") == 3
     assert edge.poller.metrics().value("gravel_forwarded_pushes_total", result="acknowledged") >= 3
+    assert "starts anew" not in edge.receiver.log
 
 
 def test_dialects(edge):

@@ -263,6 +263,14 @@ class FaultServer:
             await writer.drain()
             await asyncio.sleep(0.05)
 
+    async def do_drip(self, writer):
+        """A byte a second."""
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(1)
+
     async def do_trickle_headers(self, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n")
         while True:

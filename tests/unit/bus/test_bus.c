@@ -209,7 +209,10 @@ static void test_two_streams(void **state) {
 	assert_true(wait_for(q, &q->n, 5, 5000));
 	publish_range(p, 10, 20, 100);
 	assert_true(wait_for(p, &p->n, 10, 5000));
+	sleep_ms(1500); /* a heartbeat of each */
 	assert_int_equal(get(q, &q->n), 5);
+	assert_int_equal(get(p, &p->n), 10);
+	assert_int_equal(log_count("starts anew"), 0);
 	server_kill(&server, SIGKILL);
 	assert_true(wait_second(p, false));
 	assert_true(wait_connected(p, false, 5000));

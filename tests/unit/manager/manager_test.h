@@ -56,6 +56,11 @@ static inline struct gs_relay *relay_open(void) {
 	return relay;
 }
 
+/* With time for the thread that tries to connect: it must not outlive the process. */
+static inline void relay_close(struct gs_relay *relay) {
+	gs_relay_close(relay, 10000);
+}
+
 static inline struct gs_manager_options options_of(struct gs_relay *relay) {
 	return (struct gs_manager_options){.relay = relay, .bus = gs_relay_bus(relay), .user_agent = "test"};
 }

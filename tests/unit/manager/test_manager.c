@@ -17,7 +17,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
 	(void)state;
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 	return 0;
 }
 

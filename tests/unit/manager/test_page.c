@@ -46,7 +46,7 @@ static void test_json(void **state) {
 	    "\"__scheme__\":\"http\",\"__scrape_interval__\":\"1h\",\"__scrape_timeout__\":\"10s\",\"job\":\"j\"}}]}}");
 	gs_free(json);
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 static void test_filters_and_limit(void **state) {
@@ -74,7 +74,7 @@ static void test_filters_and_limit(void **state) {
 	assert_int_equal(out.status, GS_ELIMIT);
 	gs_buf_free(&out);
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 /* A target that does not answer. */
@@ -99,7 +99,7 @@ static void test_state(void **state) {
 	gs_page_state(manager, target, &shown);
 	assert_string_equal(shown.health, "down");
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 int main(void) {

@@ -34,7 +34,7 @@ static void test_everything_is_escaped(void **state) {
 	assert_int_equal(strcmp(html + strlen(html) - 15, "</body></html>\n"), 0);
 	gs_free(html);
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 static void test_filters(void **state) {
@@ -59,7 +59,7 @@ static void test_filters(void **state) {
 	assert_int_equal(out.status, GS_ELIMIT);
 	gs_buf_free(&out);
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 /* What no YAML can hold, but a file of discovery can. */
@@ -80,7 +80,7 @@ static void test_bytes_that_are_no_text(void **state) {
 	assert_non_null(strstr(html, "x=&quot;" R R R R R R R " \xc3\xa9\n&quot;"));
 	gs_free(html);
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 }
 
 int main(void) {

@@ -18,7 +18,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
 	(void)state;
 	gs_manager_free(manager);
-	gs_relay_close(relay, 0);
+	relay_close(relay);
 	return 0;
 }
 

@@ -183,11 +183,8 @@ static void test_transforms_of_a_body_in_pieces(void **state) {
 	(void)state;
 	static const char *const name = "__name__";
 	static const struct gs_clearmode_rule sum = {.metric = "a", .clearmode = "sum"};
-	static const struct gs_relabel_rule drop = {.action = GS_RELABEL_DROP,
-	    .source_labels = &name,
-	    .nsource_labels = 1,
-	    .separator = ";",
-	    .regex = "b"};
+	static const struct gs_relabel_rule drop = {
+	    .action = GS_RELABEL_DROP, .source_labels = &name, .nsource_labels = 1, .separator = ";", .regex = "b"};
 	static const struct job jobs[] = {
 	    {{.honor_timestamps = true}, "a 1\nb 2\nc 3\n", 3},
 	    {{.honor_timestamps = true, .clearmodes = &sum, .nclearmodes = 1}, "a{clearmode=\"sum\"} 1\nb 2\nc 3\n", 3},

@@ -528,6 +528,41 @@ static void test_many_large_bodies(void **state) {
 	collector_free(c);
 }
 
+/* A thousand that hang, a thousand that refuse, a thousand that send a byte a second. */
+static void test_thousands_that_are_ill_delay_nobody(void **state) {
+	(void)state;
+	enum { EACH = 1000 };
+	unsigned refusing;
+	int fd = refusing_socket(&refusing);
+	struct collector *c = collector_new_with(0, collect_body);
+	for (int i = 0; i < EACH; i++) {
+		char path[20];
+		snprintf(path, sizeof(path), "hang?%d", i);
+		collector_add_path(c, server.port, path, 4000, 3000);
+		snprintf(path, sizeof(path), "drip?%d", i);
+		collector_add_path(c, server.port, path, 4000, 3000);
+		collector_add_path(c, refusing, "", 4000, 3000);
+	}
+	struct fault_server own = fault_server_start();
+	size_t good = collector_add_path(c, own.port, "good", 100, 90);
+	double skipped = gs_metric_get(GS_M_SCRAPES_SKIPPED, NULL, NULL);
+	collector_start(c);
+	collector_wait(c, 1, 60000);
+	struct outcome o = collector_get(c, good);
+	gs_scraper_stop(c->scraper, 0);
+	for (size_t i = 0; i < 3 * EACH; i += 3) {
+		assert_int_equal(c->outcomes[i].cause, GS_SCRAPE_TIMEOUT);
+		assert_int_equal(c->outcomes[i + 1].cause, GS_SCRAPE_TIMEOUT);
+		assert_int_equal(c->outcomes[i + 2].cause, GS_SCRAPE_CONNECT);
+	}
+	/* Until the last of them has failed once it takes 3 s at least. A few of its scrapes may fail: its server is Python, and the machine busy. */
+	assert_true(o.results >= 25 && o.failures <= o.results / 10);
+	assert_true(gs_metric_get(GS_M_SCRAPES_SKIPPED, NULL, NULL) - skipped <= o.results / 10);
+	fault_server_stop(&own);
+	close(fd);
+	collector_free(c);
+}
+
 /* Two thousand targets, a third of them in flight at any moment. */
 static void test_two_thousand_targets(void **state) {
 	(void)state;
@@ -664,6 +699,7 @@ int main(void) {
 	    cmocka_unit_test(test_large_bodies_come_in_pieces),
 	    cmocka_unit_test(test_large_bodies_that_fail),
 	    cmocka_unit_test(test_many_large_bodies),
+	    cmocka_unit_test(test_thousands_that_are_ill_delay_nobody),
 	    cmocka_unit_test(test_two_thousand_targets),
 	    cmocka_unit_test(test_out_of_memory_before_the_start),
 	    cmocka_unit_test(test_out_of_memory_when_a_target_comes),
