@@ -59,7 +59,8 @@ struct target {
 	size_t place; /* in the fetcher */
 	struct gs_transfer *transfer; /* of the scrape that runs */
 	bool running;
-	struct target *next; /* in added or removed */
+	struct target *next; /* in added, also while the thread takes it over */
+	struct target *next_removed;
 	struct target *next_waiting;
 	/* Under the lock. */
 	bool taken; /* by the thread; else it stands in added */
@@ -190,21 +191,23 @@ static void target_free(struct target *target) {
 	gs_free(target);
 }
 
-/* Free those of the list that are removed; the others stand in the map. */
-static void free_removed(struct target *list) {
-	while (list != NULL) {
-		struct target *next = list->next;
-		if (list->removed)
-			target_free(list);
-		list = next;
+/* Free those of added that were removed, and removed; the others stand in the map. */
+static void free_removed(struct gs_scraper *scraper) {
+	for (struct target *target = scraper->added, *next; target != NULL; target = next) {
+		next = target->next;
+		if (target->removed)
+			target_free(target);
+	}
+	for (struct target *target = scraper->removed, *next; target != NULL; target = next) {
+		next = target->next_removed;
+		target_free(target);
 	}
 }
 
 static void free_targets(struct gs_scraper *scraper) {
 	struct target *target;
 	size_t cursor = 0;
-	free_removed(scraper->added);
-	free_removed(scraper->removed);
+	free_removed(scraper);
 	while (scraper->users != NULL && (target = gs_map_next(scraper->users, &cursor, NULL)) != NULL)
 		target_free(target);
 	gs_map_free(scraper->users);
@@ -367,7 +370,7 @@ enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user) {
 		wake = scraper->removed == NULL;
 	}
 	if (target != NULL && target->taken) {
-		target->next = scraper->removed;
+		target->next_removed = scraper->removed; /* next may be what take_over walks now */
 		scraper->removed = target;
 	}
 	gs_lock_release(&scraper->lock);
@@ -444,7 +447,7 @@ static void take_over(struct gs_scraper *scraper) {
 		target->taken = !target->removed;
 	gs_lock_release(&scraper->lock);
 	for (struct target *target = removed, *next; target != NULL; target = next) {
-		next = target->next;
+		next = target->next_removed;
 		leave(scraper, target);
 	}
 	struct target *waiting = scraper->waiting;
