@@ -130,7 +130,8 @@ class Stage:
                                    prometheus_yaml(self.o, self.targets_url, targets))
         child = self.start("prometheus", program, "--config.file=%s" % config, "--storage.tsdb.path=%s" % (self.folder / "tsdb"),
                            "--web.listen-address=127.0.0.1:%d" % port)
-        benchlib.wait_for("prometheus", lambda: benchlib.get("http://127.0.0.1:%d/-/ready" % port), 60, child)
+        self.prometheus_url = "http://127.0.0.1:%d" % port
+        benchlib.wait_for("prometheus", lambda: benchlib.get(self.prometheus_url + "/-/ready"), 60, child)
         return child
 
     def start_poller(self, jobs=job_yaml):

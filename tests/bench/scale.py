@@ -154,14 +154,20 @@ def print_cpu(name, stage, windows, peer):
     print_result("scale.%s.rss" % name, "MB", [b.rss for _, b in windows])
 
 
+def head_series(stage):
+    return benchlib.samples(benchlib.get(stage.prometheus_url + "/metrics"))["prometheus_tsdb_head_series"]
+
+
 def prometheus(stage, targets):
-    """CPU for a sample and memory of a Prometheus on the first so many targets, after three intervals; and how many."""
+    """CPU for a sample and memory of a Prometheus on the first so many targets, when it has had all series for two intervals; and how many."""
     if stage.o.no_peer:
         return None
     targets = min(targets, stage.o.targets)
     note("scale: %s: Prometheus on %d targets" % (stage.name, targets))
     child = stage.start_prometheus(targets)
-    time.sleep(max(3 * stage.o.interval, 5))
+    series = targets * stage.stats()["samples"]
+    benchlib.wait_for("all series in Prometheus", lambda: head_series(stage) >= series, 20 * stage.o.interval + 60, child)
+    time.sleep(max(2 * stage.o.interval, 5))
     windows, stats = take(stage, child)
     found = microseconds(windows, stats["samples"]), windows[-1][1].rss, targets
     child.stop()
@@ -220,7 +226,7 @@ def big(o, folder):
     body = folder / "series.txt"
     with open(body, "wb") as out:
         subprocess.run([str(o.build / "bench" / "bench_body"), "--series", str(o.series)], stdout=out, check=True)
-    stage = Stage(o, folder, "big", targets=1, interval=1, body=body, windows=max(o.windows, 10))
+    stage = Stage(o, folder, "big", targets=1, interval=1, body=body, windows=o.windows if o.smoke else max(o.windows, 10))
     try:
         stage.begin()
         windows, stats = take(stage)

@@ -44,7 +44,7 @@ def main():
     except benchlib.BenchError as e:
         print("skipped:", e)
         return SKIP
-    done = subprocess.run([RUN, "--smoke", "--build", build], capture_output=True, text=True, timeout=170)
+    done = subprocess.run([RUN, "--smoke", "--build", build], capture_output=True, text=True, timeout=230)
     print(done.stdout, done.stderr, sep="\n")
     assert done.returncode == 0, "run.sh ended with %d" % done.returncode
     names = [check(line) for line in done.stdout.splitlines()]
