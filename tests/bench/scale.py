@@ -53,14 +53,14 @@ def options():
 
 
 class Stage(pipeline.Stage):
-    """The stage of one part: its own targets, server and poller."""
+    """The stage of one part: its own targets, server and poller. A window has as many scrapes as changes say, one without."""
 
     def __init__(self, o, folder, name, **changes):
         o = copy.copy(o)
-        vars(o).update(changes)
+        vars(o).update({"scrapes": 1}, **changes)
         o.one_address = o.targets == 1
-        o.window = o.interval
-        o.windows = max(o.windows, int(o.seconds / o.interval)) if o.seconds else o.windows
+        o.window = o.scrapes * o.interval
+        o.windows = max(o.windows, int(o.seconds / o.window)) if o.seconds else o.windows
         self.name = name
         folder = folder / name
         folder.mkdir()
@@ -95,7 +95,7 @@ class Shot:
 
 
 def take(stage, child=None):
-    """Neighbouring windows of an interval, and what the targets saw in all of them."""
+    """Neighbouring windows, and what the targets saw in all of them."""
     benchlib.get(stage.targets_url + "/reset")
     start, shots = time.monotonic(), [Shot(stage, child)]
     for i in range(stage.o.windows):
@@ -226,7 +226,7 @@ def big(o, folder):
     body = folder / "series.txt"
     with open(body, "wb") as out:
         subprocess.run([str(o.build / "bench" / "bench_body"), "--series", str(o.series)], stdout=out, check=True)
-    stage = Stage(o, folder, "big", targets=1, interval=1, body=body, windows=o.windows if o.smoke else max(o.windows, 10))
+    stage = Stage(o, folder, "big", targets=1, interval=1, body=body, scrapes=1 if o.smoke else 5)
     try:
         stage.begin()
         windows, stats = take(stage)
