@@ -65,6 +65,13 @@ def job_yaml(o, targets_url):
     return lines
 
 
+def prometheus_yaml(o, targets_url, targets):
+    """The first so many of them as Prometheus wants them."""
+    return ["scrape_configs:", "  - job_name: bench", "    static_configs:"] + [
+        "      - {targets: [\"%s\"], labels: {instance: t%d, __metrics_path__: /t/%d/metrics}}" % (target_host(o, targets_url, i), i, i)
+        for i in range(targets)]
+
+
 class Stage:
     """All processes of one run. Ended in the order they were started, last one first."""
 
@@ -114,7 +121,20 @@ class Stage:
         self.receiver = self.start("gravel-receiver", self.o.build / "bin" / "gravel-receiver", "--config", config)
         benchlib.wait_for("gravel-receiver", lambda: self.receiver_metrics(), 20, self.receiver)
 
-    def start_poller(self):
+    def start_prometheus(self, targets):
+        """A Prometheus that scrapes the first so many targets."""
+        port = benchlib.free_port()
+        program = benchlib.find_program("GRAVEL_PROMETHEUS", ["prometheus"], "prometheus")
+        ms = int(self.o.interval * 1000)
+        config = self.write_config("prometheus", ["global: {scrape_interval: %dms, scrape_timeout: %dms}" % (ms, min(ms, 10000))] +
+                                   prometheus_yaml(self.o, self.targets_url, targets))
+        child = self.start("prometheus", program, "--config.file=%s" % config, "--storage.tsdb.path=%s" % (self.folder / "tsdb"),
+                           "--web.listen-address=127.0.0.1:%d" % port)
+        self.prometheus_url = "http://127.0.0.1:%d" % port
+        benchlib.wait_for("prometheus", lambda: benchlib.get(self.prometheus_url + "/-/ready"), 60, child)
+        return child
+
+    def start_poller(self, jobs=job_yaml):
         port = benchlib.free_port()
         self.poller_url = "http://127.0.0.1:%d" % port
         config = self.write_config("poller", [
@@ -123,7 +143,7 @@ class Stage:
             "scrape_timeout: %dms" % (min(10, self.o.interval) * 1000),
             "monitor_port: %d" % port,
             "poller_stream:", "  urls: [\"%s\"]" % self.nats_url, "  topic: bench"] +
-            job_yaml(self.o, self.targets_url))
+            jobs(self.o, self.targets_url))
         self.poller = self.start("gravel-poller", self.o.build / "bin" / "gravel-poller", "--config", config)
         benchlib.wait_for("gravel-poller", lambda: self.poller_metrics(), 20, self.poller)
 
@@ -260,18 +280,7 @@ def measure_latency(stage):
 
 def prometheus_cpu(stage):
     """A Prometheus that scrapes the same targets itself: what one pays without anything in between."""
-    port = benchlib.free_port()
-    program = benchlib.find_program("GRAVEL_PROMETHEUS", ["prometheus"], "prometheus")
-    ms = int(stage.o.interval * 1000)
-    targets = ["      - {targets: [\"%s\"], labels: {instance: t%d, __metrics_path__: /t/%d/metrics}}" %
-               (target_host(stage.o, stage.targets_url, i), i, i)
-               for i in range(stage.o.targets)]
-    config = stage.write_config("prometheus", [
-        "global: {scrape_interval: %dms, scrape_timeout: %dms}" % (ms, min(ms, 10000)),
-        "scrape_configs:", "  - job_name: bench", "    static_configs:"] + targets)
-    child = stage.start("prometheus", program, "--config.file=%s" % config,
-                        "--storage.tsdb.path=%s" % (stage.folder / "tsdb"), "--web.listen-address=127.0.0.1:%d" % port)
-    benchlib.wait_for("prometheus", lambda: benchlib.get("http://127.0.0.1:%d/-/ready" % port), 60, child)
+    child = stage.start_prometheus(stage.o.targets)
     time.sleep(3 * stage.o.interval)
     values = []
     for _ in range(stage.o.windows):

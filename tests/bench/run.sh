@@ -6,9 +6,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-# name | what it measures. "pipeline" is a script; every other one is a program build/bench/bench_<name>.
+# name | what it measures. "pipeline", "scale" and "gateway" are scripts; every other one is a program build/bench/bench_<name>.
 benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
+scale|the poller alone: 10,000 targets, reloads, a large target, ill ones; beside a real Prometheus on the same targets
 gateway|pushes and rendering through HTTP, beside a real Pushgateway: rates, latencies, CPU, memory
 expo|parsing of expositions, and comparing them to the scrape before, beside memcpy, a newline scan and memcmp
 number|reading and writing of numbers beside libc
@@ -26,11 +27,14 @@ usage() {
 	  --list           name the benches
 	  --smoke          tiny and quick: whether they work, not what they measure
 	  --duration S     seconds that "pipeline" measures CPU, and again latency (75: five windows of an interval)
-	  --targets N      targets of "pipeline" (1000)
-	  --interval S     its scrape interval in seconds (15)
+	  --targets N      targets of "pipeline" (1000) and "scale" (10000)
+	  --interval S     their scrape interval in seconds (15)
+	  --long           "scale" for ten minutes a part, and a minute of reloads
+	  --part NAME      only this part of "scale": many (with reloads), big, ill
+	  --peer-targets N targets of "scale" that its Prometheus has, which needs 4 GB for a million series (2500)
 	  --one-address    its targets share one address, and so a few connections
 	  --groups N       groups of "gateway"'s full store, 109 series each (10000)
-	  --no-peer        "gateway" without the Pushgateway, which needs 5 GB and most of the time
+	  --no-peer        "gateway" without the Pushgateway, which needs 5 GB and most of the time; "scale" without Prometheus
 	  --prometheus     "pipeline" also lets a real Prometheus scrape the same targets
 	  --body FILE      the exposition to work on (captured from a node_exporter)
 	  --build DIR      a build that is there already (without it: build-bench, built now as RelWithDebInfo)
@@ -64,20 +68,23 @@ smoke=
 duration=75
 interval=15
 pipeline=()
+scale=()
 gateway=()
 names=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--duration | --targets | --interval | --groups | --body | --build) [ $# -ge 2 ] || die "$1 wants a value" ;;
+	--duration | --targets | --interval | --groups | --body | --build | --part | --peer-targets) [ $# -ge 2 ] || die "$1 wants a value" ;;
 	esac
 	case $1 in
 	-h | --help) usage; exit 0 ;;
 	--list) list; exit 0 ;;
 	--smoke) smoke=--smoke ;;
 	--prometheus | --one-address) pipeline+=("$1") ;;
-	--no-peer) gateway+=("$1") ;;
+	--long) scale+=("$1") ;;
+	--part | --peer-targets) scale+=("$1" "$2"); shift ;;
+	--no-peer) gateway+=("$1"); scale+=("$1") ;;
 	--duration) duration=$2; shift ;;
-	--targets) pipeline+=(--targets "$2"); shift ;;
+	--targets) pipeline+=(--targets "$2"); scale+=(--targets "$2"); shift ;;
 	--interval) interval=$2; shift ;;
 	--groups) gateway+=(--groups "$2"); shift ;;
 	--body) body=$(realpath -e "$2") || exit 2; shift ;;
@@ -108,6 +115,9 @@ for name in "${names[@]}"; do
 		# Whole runs are comparable only with five windows; the duration is spread over them.
 		[ -n "$smoke" ] || pipeline+=(--interval "$interval" --windows 5 --window "$(awk "BEGIN { print $duration / 5 }")")
 		python3 "$here/pipeline.py" --build "$build" --body "$body" $smoke "${pipeline[@]}" || failed=1
+		;;
+	scale)
+		python3 "$here/scale.py" --build "$build" --body "$body" $smoke --interval "$interval" "${scale[@]}" || failed=1
 		;;
 	gateway)
 		python3 "$here/gateway.py" --build "$build" --body "$body" $smoke "${gateway[@]}" || failed=1

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fast fake target for benches: /t/<n>/metrics for n below --targets answers with a real body that moves (body.h), /stats with
- * JSON about who was scraped how often, /reset starts the counting over. One thread, epoll, keep-alive, identity encoding. With
- * --spread target n listens on 127.1.0.1 + n as well, on the same port, so that a client keeps a connection to each.
+ * JSON about who was scraped how often, /reset starts the counting over. /hang/... never answers, /trickle/... does by one byte a second.
+ * One thread, epoll, keep-alive, identity encoding. With --spread it listens on all addresses of the loopback device, 127.x.x.x,
+ * so that a client that is given one for each target keeps a connection to each; one socket does for all of them.
  * Prints "listening on 127.0.0.1:<port>" when it is ready.
  */
 #include <arpa/inet.h>
@@ -29,14 +30,15 @@
 #define HEAD_MAX 256
 #define EVENTS 256
 #define STATS_MAX 1024
-#define SPREAD_FROM 0x7f010001U /* 127.1.0.1: the address of target 0 */
-#define SPREAD_MAX 65000
+#define LATE_MS 1000 /* a scrape is late when it came more than an interval and this after the one before */
+#define TRICKLE_MS 1000
 
 struct target {
 	uint64_t requests; /* since the last reset */
 	int64_t last_ms; /* 0: never; survives a reset */
 	int64_t gap_ms; /* largest since the last reset */
 	uint64_t missed; /* scrapes that should have been between two that were more than 1.5 intervals apart */
+	uint64_t late; /* LATE_MS */
 };
 
 struct conn {
@@ -47,6 +49,8 @@ struct conn {
 	char *rest; /* what the socket did not take yet */
 	size_t nrest;
 	size_t sent;
+	struct conn *next; /* of those that trickle */
+	struct conn **link; /* what points to it there, else NULL */
 	char in[REQUEST_MAX];
 };
 
@@ -57,6 +61,8 @@ struct server {
 	char *out; /* HEAD_MAX bytes of room, then a body */
 	int64_t interval_ms; /* 0: nothing is ever missed */
 	int epoll;
+	struct conn *trickling;
+	int64_t trickled_ms;
 	uint64_t refused;
 };
 
@@ -74,6 +80,12 @@ static void watch(const struct server *s, struct conn *c, uint32_t events) {
 }
 
 static void conn_close(struct conn *c) {
+	if (c->link != NULL) {
+		*c->link = c->next;
+		if (c->next != NULL) {
+			c->next->link = c->link;
+		}
+	}
 	close(c->fd);
 	free(c->rest);
 	free(c);
@@ -116,12 +128,17 @@ static uint64_t gap_missed(const struct server *s, int64_t gap) {
 	return (uint64_t)((gap + s->interval_ms / 2) / s->interval_ms - 1);
 }
 
+static uint64_t gap_late(const struct server *s, int64_t gap) {
+	return s->interval_ms != 0 && gap > s->interval_ms + LATE_MS;
+}
+
 static void target_count(const struct server *s, struct target *t) {
 	int64_t now = clock_ms(CLOCK_MONOTONIC);
 	int64_t gap = t->last_ms != 0 ? now - t->last_ms : 0;
 
 	t->gap_ms = gap > t->gap_ms ? gap : t->gap_ms;
 	t->missed += gap_missed(s, gap);
+	t->late += gap_late(s, gap);
 	t->last_ms = now;
 	t->requests++;
 }
@@ -132,6 +149,7 @@ struct stats {
 	uint64_t max;
 	uint64_t never;
 	uint64_t missed;
+	uint64_t late;
 	int64_t gap_ms;
 };
 
@@ -145,6 +163,7 @@ static void stats_add(const struct server *s, struct stats *sum, const struct ta
 	sum->max = t->requests > sum->max ? t->requests : sum->max;
 	sum->never += t->last_ms == 0;
 	sum->missed += t->missed + gap_missed(s, open);
+	sum->late += t->late + gap_late(s, open);
 	sum->gap_ms = gap > sum->gap_ms ? gap : sum->gap_ms;
 }
 
@@ -158,11 +177,13 @@ static bool answer_stats(struct server *s, struct conn *c) {
 	}
 	n = snprintf(s->out + HEAD_MAX, STATS_MAX,
 	    "{\"targets\": %zu, \"samples\": %zu, \"moving\": %zu, \"requests\": %llu, \"min_requests\": %llu, "
-	    "\"max_requests\": %llu, \"never_scraped\": %llu, \"missed\": %llu, \"max_gap_ms\": %lld, \"refused\": "
+	    "\"max_requests\": %llu, \"never_scraped\": %llu, \"missed\": %llu, \"late\": %llu, \"max_gap_ms\": %lld, "
+	    "\"refused\": "
 	    "%llu}\n",
 	    s->ntargets, bench_body_samples(s->body), bench_body_moving(s->body), (unsigned long long)sum.requests,
 	    (unsigned long long)sum.min, (unsigned long long)sum.max, (unsigned long long)sum.never,
-	    (unsigned long long)sum.missed, (long long)sum.gap_ms, (unsigned long long)s->refused);
+	    (unsigned long long)sum.missed, (unsigned long long)sum.late, (long long)sum.gap_ms,
+	    (unsigned long long)s->refused);
 	return answer(s, c, 200, "application/json", (size_t)n);
 }
 
@@ -171,6 +192,7 @@ static bool answer_reset(struct server *s, struct conn *c) {
 		s->targets[i].requests = 0;
 		s->targets[i].gap_ms = 0;
 		s->targets[i].missed = 0;
+		s->targets[i].late = 0;
 	}
 	return answer(s, c, 200, "text/plain", 0);
 }
@@ -178,6 +200,35 @@ static bool answer_reset(struct server *s, struct conn *c) {
 static bool answer_refusal(struct server *s, struct conn *c, int status) {
 	s->refused++;
 	return answer(s, c, status, "text/plain", 0);
+}
+
+/* Nothing, or a head and then a byte from time to time; the client ends it. */
+static bool answer_ill(struct server *s, struct conn *c, bool trickles) {
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+
+	if (!trickles || c->link != NULL) {
+		return true;
+	}
+	c->next = s->trickling;
+	c->link = &s->trickling;
+	if (c->next != NULL) {
+		c->next->link = &c->next;
+	}
+	s->trickling = c;
+	return send(c->fd, head, sizeof(head) - 1, MSG_NOSIGNAL) > 0;
+}
+
+/* Who is gone is noticed when the loop reads from it. */
+static void trickle(struct server *s) {
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
+
+	if (now - s->trickled_ms < TRICKLE_MS) {
+		return;
+	}
+	s->trickled_ms = now;
+	for (struct conn *c = s->trickling; c != NULL; c = c->next) {
+		(void)!send(c->fd, "a", 1, MSG_NOSIGNAL);
+	}
 }
 
 /* The path is not terminated, but a space follows it. */
@@ -190,6 +241,9 @@ static bool answer_path(struct server *s, struct conn *c, const char *path) {
 	}
 	if (strncmp(path, "/reset ", 7) == 0) {
 		return answer_reset(s, c);
+	}
+	if (strncmp(path, "/hang/", 6) == 0 || strncmp(path, "/trickle/", 9) == 0) {
+		return answer_ill(s, c, path[1] == 't');
 	}
 	if (strncmp(path, "/t/", 3) != 0 || path[3] < '0' || path[3] > '9') {
 		return answer_refusal(s, c, 404);
@@ -272,7 +326,7 @@ static void serve(struct server *s) {
 	struct epoll_event events[EVENTS];
 
 	for (;;) {
-		int n = epoll_wait(s->epoll, events, EVENTS, -1);
+		int n = epoll_wait(s->epoll, events, EVENTS, s->trickling != NULL ? TRICKLE_MS / 10 : -1);
 
 		for (int i = 0; i < n; i++) {
 			struct conn *c = events[i].data.ptr;
@@ -283,23 +337,25 @@ static void serve(struct server *s) {
 				conn_close(c);
 			}
 		}
+		trickle(s);
 	}
 }
 
-/* Listen on a loopback address; the port that it got (or -1 with errno). */
-static int listen_on(const struct server *s, uint32_t address, int port) {
+/* Listen on 127.0.0.1 or, with ${spread}, on all of loopback and no other device; the port that it got (or -1 with errno). */
+static int listen_on(const struct server *s, bool spread, int port) {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct conn *c = calloc(1, sizeof(*c));
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	socklen_t n = sizeof(addr);
 
-	addr.sin_addr.s_addr = htonl(address);
+	addr.sin_addr.s_addr = htonl(spread ? INADDR_ANY : INADDR_LOOPBACK);
 	if (c == NULL) {
 		return -1;
 	}
 	c->listens = true;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+	    (spread && setsockopt(c->fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) ||
 	    bind(c->fd, (struct sockaddr *)&addr, n) != 0 || listen(c->fd, 4096) != 0 ||
 	    getsockname(c->fd, (struct sockaddr *)&addr, &n) != 0 ||
 	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0) {
@@ -309,13 +365,10 @@ static int listen_on(const struct server *s, uint32_t address, int port) {
 	return ntohs(addr.sin_port);
 }
 
-/* All targets on one address; with ${spread} each also has a loopback address of its own, as real targets have. */
+/* All targets on one address, or each on any of loopback, as real targets have one each. */
 static bool server_listen(struct server *s, int port, bool spread) {
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	port = s->epoll < 0 ? -1 : listen_on(s, INADDR_LOOPBACK, port);
-	for (size_t i = 0; port > 0 && spread && i < s->ntargets; i++) {
-		port = listen_on(s, SPREAD_FROM + (uint32_t)i, port);
-	}
+	port = s->epoll < 0 ? -1 : listen_on(s, spread, port);
 	if (port <= 0) {
 		return false;
 	}
@@ -375,8 +428,8 @@ static bool options_read(struct options *o, int argc, char **argv) {
 			return false;
 		}
 	}
-	return o->body != NULL && o->targets > 0 && o->targets <= (o->spread ? SPREAD_MAX : 10000000) && o->port >= 0 &&
-	       o->port < 65536 && o->interval_ms >= 0 && o->moving >= 0 && o->moving <= 1;
+	return o->body != NULL && o->targets > 0 && o->targets <= 10000000 && o->port >= 0 && o->port < 65536 &&
+	       o->interval_ms >= 0 && o->moving >= 0 && o->moving <= 1;
 }
 
 int main(int argc, char **argv) {

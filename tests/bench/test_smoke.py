@@ -11,7 +11,8 @@ import benchlib
 RUN = pathlib.Path(__file__).with_name("run.sh")
 KEYS = {"name": str, "value": (int, float), "unit": str, "min": (int, float), "max": (int, float), "runs": int}
 WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_skipped", "pipeline.wire_bytes",
-          "pipeline.visible_p99", "pipeline.rss_receiver", "expo.node.parse", "expo.node.samples", "expo.node.repeat.30",
+          "pipeline.visible_p99", "pipeline.rss_receiver", "scale.many.cpu", "scale.many.late", "scale.many.delayed", "scale.reload.descriptors",
+          "scale.reload.missed", "scale.big.cpu", "scale.ill.largest_gap", "expo.node.parse", "expo.node.samples", "expo.node.repeat.30",
           "expo.series_1k.memcpy", "expo.series_1k.newline_scan", "expo.series_1k.memcmp", "expo.series_1k.parse",
           "expo.series_1k.openmetrics", "expo.series_1k.repeat.10", "expo.series_1k.repeat_openmetrics.10_churn_1", "store.render",
           "store.scrape.read_and_apply", "store.memory", "store.full.push", "store.full.churn", "gateway.push.empty", "gateway.push.full",
@@ -37,12 +38,13 @@ def main():
     build = sys.argv[1]
     try:
         benchlib.find_program("GRAVEL_NATS_SERVER", ["nats-server"], "nats-server")
+        benchlib.find_program("GRAVEL_PROMETHEUS", ["prometheus"], "prometheus")
         benchlib.find_program("GRAVEL_PUSHGATEWAY", ["prometheus-pushgateway", "pushgateway"], "prometheus-pushgateway")
         benchlib.find_program("GRAVEL_NODE_EXPORTER", ["prometheus-node-exporter", "node_exporter"], "prometheus-node-exporter")
     except benchlib.BenchError as e:
         print("skipped:", e)
         return SKIP
-    done = subprocess.run([RUN, "--smoke", "--build", build], capture_output=True, text=True, timeout=170)
+    done = subprocess.run([RUN, "--smoke", "--build", build], capture_output=True, text=True, timeout=230)
     print(done.stdout, done.stderr, sep="\n")
     assert done.returncode == 0, "run.sh ended with %d" % done.returncode
     names = [check(line) for line in done.stdout.splitlines()]

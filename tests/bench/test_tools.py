@@ -4,6 +4,7 @@
 import http.server
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -242,8 +243,29 @@ class Tools(unittest.TestCase):
         second = base.replace("127.0.0.1", "127.1.0.2")
         self.assertIn("bench_served_timestamp_seconds", benchlib.get(second + "/t/1/metrics"))
         self.assertEqual(json.loads(benchlib.get(base + "/stats"))["requests"], 1)
-        with self.assertRaises(OSError):
-            benchlib.get(base.replace("127.0.0.1", "127.1.0.3") + "/t/1/metrics")
+
+    def test_ill_targets_are_ill_and_the_others_well(self):
+        base = self.serve("--targets", 1)
+        host, _, port = base[len("http://"):].partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as hangs, \
+                socket.create_connection((host, int(port)), timeout=10) as trickles:
+            hangs.sendall(b"GET /hang/1 HTTP/1.1\r\n\r\n")
+            trickles.sendall(b"GET /trickle/1 HTTP/1.1\r\n\r\n")
+            begin, got = time.monotonic(), b""
+            while not got.endswith(b"\r\n\r\naaa"):
+                got += trickles.recv(100)
+            self.assertGreater(time.monotonic() - begin, 1)
+            self.assertIn("bench_served_timestamp_seconds", benchlib.get(base + "/t/0/metrics"))
+            hangs.settimeout(0.1)
+            self.assertRaises(socket.timeout, hangs.recv, 1)
+        self.assertIn("bench_served_timestamp_seconds", benchlib.get(base + "/t/0/metrics"))
+
+    def test_a_gap_of_more_than_a_second_above_the_interval_is_late(self):
+        base = self.serve("--targets", 2, "--interval-ms", 100)
+        for pause in (0, 0.5, 1.2):
+            time.sleep(pause)
+            benchlib.get(base + "/t/1/metrics")
+        self.assertEqual(json.loads(benchlib.get(base + "/stats"))["late"], 1)
 
     def test_a_bad_body_is_a_sentence(self):
         for content in (b"", b"# only comments\n"):

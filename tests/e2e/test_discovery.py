@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import http as harness_http
-from harness.stand import BUILD, Child, Nats, Server, free_port, peer
+from harness.stand import BUILD, Child, Nats, Server, Unbound, free_port, peer
 from harness.wait import eventually, holds
 
 PROGRAM = BUILD.parent / "tests" / "gravel-discover"
@@ -196,33 +196,6 @@ def test_a_folder_that_comes_later_and_is_swapped(stand):
 
 
 # DNS.
-
-class Unbound(Child):
-    def __init__(self, stand, records):
-        self.port = free_port()
-        self.records = records
-        super().__init__(stand, "unbound", [peer("GRAVEL_UNBOUND"), "-d", "-c", stand.path / "unbound.conf"])
-
-    def configure(self):
-        lines = ["server:", " interface: 127.0.0.1@%d" % self.port, " do-daemonize: no", ' username: ""', ' chroot: ""',
-                 ' directory: "%s"' % self.stand.path, ' pidfile: ""', " use-syslog: no", " do-ip6: no", " num-threads: 1",
-                 ' module-config: "iterator"', " local-zone: example. static", "remote-control:", " control-enable: no", "server:"]
-        lines += [" local-data: '%s'" % r for r in self.records]
-        self.stand.write("unbound.conf", "\n".join(lines) + "\n")
-
-    def spawn(self):
-        self.configure()
-        return super().spawn()
-
-    def ready(self):
-        import socket
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
-
-    @property
-    def server(self):
-        return "127.0.0.1:%d" % self.port
-
 
 SRV = "_m._tcp.example. 60 IN SRV 0 0 "
 

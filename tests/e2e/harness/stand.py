@@ -207,6 +207,35 @@ class Pushgateway(Server):
         super().__init__(stand, "pushgateway", [peer("GRAVEL_PUSHGATEWAY"), "--web.listen-address=127.0.0.1:%d" % self.port])
 
 
+class Unbound(Child):
+    """A name server of these records, on a free port of 127.0.0.1, or on port 53 of another address of this machine."""
+
+    def __init__(self, stand, records, address=None):
+        self.address = address or "127.0.0.1"
+        self.port = 53 if address else free_port()
+        self.records = records
+        super().__init__(stand, "unbound", [peer("GRAVEL_UNBOUND"), "-d", "-c", stand.path / "unbound.conf"])
+
+    def configure(self):
+        lines = ["server:", " interface: %s@%d" % (self.address, self.port), " do-daemonize: no", ' username: ""', ' chroot: ""',
+                 ' directory: "%s"' % self.stand.path, ' pidfile: ""', " use-syslog: no", " do-ip6: no", " num-threads: 1",
+                 ' module-config: "iterator"', " local-zone: example. static", "remote-control:", " control-enable: no", "server:"]
+        lines += [" local-data: '%s'" % r for r in self.records]
+        self.stand.write("unbound.conf", "\n".join(lines) + "\n")
+
+    def spawn(self):
+        self.configure()
+        return super().spawn()
+
+    def ready(self):
+        with socket.create_connection((self.address, self.port), timeout=1):
+            return True
+
+    @property
+    def server(self):
+        return "%s:%d" % (self.address, self.port)
+
+
 class FaultServer(Server):
     """tests/lib/fault_server.py: one way to misbehave for each path. It ends with its standard input."""
     health = "/good"

@@ -231,6 +231,33 @@ static void test_two_streams(void **state) {
 	assert_int_equal(q->states, 1002);
 }
 
+/* Two consumers that start at once, each in its first attempt, hear of their own stream alone. */
+static void test_two_consumers_do_not_mix(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0), *q = &peers[1];
+	struct gs_bus_options o = second("gp.>");
+	struct gs_error err;
+	assert_int_equal(gs_bus_add_stream(p->bus, &o, &err), GS_OK);
+	assert_true(wait_second(p, true));
+	assert_true(wait_connected(p, true, 5000));
+	consume(p);
+	assert_int_equal(gs_bus_consume_on(p->bus, GS_BUS_SECOND, on_message, q, &err), GS_OK);
+	publish_range(p, 0, 1, 100);
+	assert_true(wait_for(p, &p->n, 1, 10000)); /* it is there: what follows comes one by one */
+	publish_range(p, 1, 200, 100);
+	publish_second(p, 0, 20);
+	assert_true(wait_for(p, &p->n, 200, 10000));
+	assert_true(wait_for(q, &q->n, 20, 10000));
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(p->values[i], i);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(q->values[i], i);
+	assert_int_equal(get(p, &p->n), 200);
+	assert_int_equal(get(q, &q->n), 20);
+	assert_int_equal(log_count("starts anew"), 0);
+}
+
 /* A stream that cannot be made is alone in that. */
 static void test_a_second_stream_that_cannot_be(void **state) {
 	(void)state;
@@ -275,6 +302,7 @@ int main(int argc, char **argv) {
 	    BUS_TEST(test_close_while_disconnected),
 	    BUS_TEST(test_failing_allocations_of_open),
 	    BUS_TEST(test_two_streams),
+	    BUS_TEST(test_two_consumers_do_not_mix),
 	    BUS_TEST(test_a_second_stream_that_cannot_be),
 	};
 	return RUN_BUS_TESTS(tests, argc, argv);
