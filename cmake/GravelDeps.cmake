@@ -33,6 +33,7 @@ gravel_need_program(GRAVEL_PROTOC_C protoc-c protobuf-c-compiler protobuf-c-comp
 gravel_need(NATS libnats libnats-dev "nats.c (build it from source: no EL package exists)")
 gravel_need(CURL libcurl libcurl4-openssl-dev libcurl-devel)
 gravel_need(PCRE2 libpcre2-8 libpcre2-dev pcre2-devel)
+gravel_need(SQLITE sqlite3 libsqlite3-dev sqlite-devel)
 gravel_need(MHD libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel)
 if(GRAVEL_TESTS)
 	gravel_need(CMOCKA cmocka libcmocka-dev libcmocka-devel)

@@ -10,11 +10,11 @@
 # Nothing is installed that is there already, and nothing is asked of the package manager when nothing is missing.
 
 GRAVEL_DEB_BUILD="gcc libc6-dev cmake ninja-build pkg-config curl libnats-dev libmicrohttpd-dev libcurl4-openssl-dev
-	libzstd-dev zlib1g-dev libpcre2-dev libxxhash-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler"
+	libzstd-dev zlib1g-dev libpcre2-dev libsqlite3-dev libxxhash-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler"
 GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format"
 
 GRAVEL_EL_BUILD="gcc cmake ninja-build pkgconf-pkg-config curl libmicrohttpd-devel libcurl-devel libzstd-devel zlib-devel
-	pcre2-devel xxhash-devel libyaml-devel protobuf-c-devel protobuf-c-compiler"
+	pcre2-devel sqlite-devel xxhash-devel libyaml-devel protobuf-c-devel protobuf-c-compiler"
 GRAVEL_EL_TEST="libcmocka-devel python3 python3-pytest python3-pytest-xdist clang clang-tools-extra libasan libubsan libtsan"
 
 # variable, Debian package, path inside it, names under which it may be on PATH
