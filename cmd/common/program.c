@@ -234,3 +234,17 @@ void program_bus_options(const struct gs_config *config, const struct gs_config_
 		},
 	};
 }
+
+void program_push_options(const struct gs_config *config, const struct gs_config_stream *stream,
+    struct program_bus *memory, struct gs_bus_options *ret) {
+	program_bus_options(config, stream, memory, ret);
+	size_t n = strlen(memory->stream);
+	if (stream->push_stream != NULL && stream->push_stream[0] != '\0')
+		snprintf(memory->stream, sizeof(memory->stream), "%s", stream->push_stream);
+	else
+		snprintf(memory->stream + n, sizeof(memory->stream) - n, "_PUSH");
+	snprintf(memory->subjects, sizeof(memory->subjects), "%s.push.>", stream->topic);
+	ret->stream.max_age_ms = stream->push_retention;
+	ret->stream.max_msgs_per_subject = 0; /* a log: every push counts */
+	ret->stream.whole = true;
+}

@@ -39,4 +39,8 @@ struct program_bus {
 void program_bus_options(const struct gs_config *config, const struct gs_config_stream *stream,
     struct program_bus *memory, struct gs_bus_options *ret);
 
+/** program_push_options(config, stream, memory, ret): The same of its stream of pushes. */
+void program_push_options(const struct gs_config *config, const struct gs_config_stream *stream,
+    struct program_bus *memory, struct gs_bus_options *ret);
+
 #endif

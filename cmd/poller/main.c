@@ -8,6 +8,7 @@
 #include "gravel/relay/relay.h"
 #include "gravel/telemetry/telemetry.h"
 #include "gravel/web/web.h"
+#include "push.h"
 
 #define GRACE_MS 2000 /* for running scrapes when we stop */
 #define FLUSH_MS 5000 /* for what is not acknowledged then */
@@ -20,6 +21,7 @@ struct poller {
 	struct gs_relay *relay;
 	struct gs_scraper *scraper;
 	struct gs_web *web;
+	struct gs_forward *forward;
 	char self_url[128];
 };
 
@@ -92,8 +94,31 @@ static void serve_ready(void *ctx, struct gs_web_request *request) {
 		    request, 503, "not connected to NATS; scraping goes on, the newest scrapes are kept\n");
 }
 
+static void serve_push(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	if (gs_web_method(request) == GS_WEB_GET)
+		serve_metrics(ctx, request);
+	else
+		poller_push_serve(poller->forward, request);
+}
+
+static void serve_ingest(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	poller_push_serve_ingest(poller->forward, request);
+}
+
+static void serve_gateway(void *ctx, struct gs_web_request *request) {
+	const struct poller *poller = ctx;
+	poller_push_serve_gateway(poller->forward, request);
+}
+
+#define PUSH_METHODS (GS_WEB_POST | GS_WEB_PUT | GS_WEB_DELETE)
+
 static const struct gs_web_route routes[] = {
-    {.path = "/metrics", .methods = GS_WEB_GET, .handler = serve_metrics},
+    {.path = "/metrics", .methods = GS_WEB_GET | PUSH_METHODS, .handler = serve_push},
+    {.path = "/metrics", .prefix = true, .methods = PUSH_METHODS, .handler = serve_push},
+    {.path = "/ingest", .methods = GS_WEB_POST, .handler = serve_ingest},
+    {.path = "/pushgateway/metrics/", .prefix = true, .methods = PUSH_METHODS, .handler = serve_gateway},
     {.path = "/-/healthy", .methods = GS_WEB_GET, .handler = serve_healthy},
     {.path = "/-/ready", .methods = GS_WEB_GET, .handler = serve_ready},
     {0},
@@ -109,8 +134,9 @@ static enum gs_status start_web(struct poller *poller, struct gs_error *err) {
 	    .setting = "monitor_port",
 	    .routes = routes,
 	    .ctx = poller,
-	    .body_limit = 1024,
-	    .threads = 1,
+	    .body_limit = (size_t)poller->config->receiver.limits.push_body,
+	    .body_limit_key = "receiver.limits.push_body",
+	    .threads = 2,
 	};
 	return gs_web_start(&options, &poller->web, err);
 }
@@ -219,6 +245,8 @@ static enum gs_status start(struct poller *poller, struct gs_error *err) {
 	if (status == GS_OK)
 		status = add_targets(poller, err);
 	if (status == GS_OK)
+		status = poller_push_open(poller->config, gs_relay_bus(poller->relay), &poller->forward, err);
+	if (status == GS_OK)
 		status = start_web(poller, err);
 	return status == GS_OK ? gs_scraper_start(poller->scraper, err) : status;
 }
@@ -227,8 +255,9 @@ static void stop(struct poller *poller) {
 	if (poller->scraper != NULL)
 		gs_scraper_stop(poller->scraper, GRACE_MS);
 	gs_scraper_free(poller->scraper);
-	gs_web_stop(poller->web);
+	gs_web_stop(poller->web); /* pushes under way are answered while the bus is there */
 	gs_relay_close(poller->relay, FLUSH_MS);
+	gs_forward_free(poller->forward);
 	for (size_t i = 0; i < poller->config->njobs; i++)
 		gs_rules_free(poller->rules[i]);
 	gs_free(poller->rules);

@@ -16,6 +16,16 @@ static void on_message(void *ctx, const struct gs_bus_message *message) {
 	gs_ingest_message(ctx, &taken);
 }
 
+static void on_push(void *ctx, const struct gs_bus_message *message) {
+	struct gs_ingest_message taken = {
+	    .subject = message->subject,
+	    .header = message->header,
+	    .data = message->data,
+	    .stored_ms = message->time_ms,
+	};
+	gs_ingest_pushed(ctx, &taken);
+}
+
 static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *err) {
 	const struct gs_config *config = receiver->config;
 	struct gs_ingest_options options = {
@@ -47,7 +57,14 @@ static enum gs_status start_bus(struct receiver *receiver, struct gs_error *err)
 		return GS_OK;
 	program_bus_options(receiver->config, stream, &memory, &options);
 	enum gs_status status = gs_bus_open(&options, &receiver->bus, err);
-	return status == GS_OK ? gs_bus_consume(receiver->bus, on_message, receiver->ingest, err) : status;
+	if (status == GS_OK)
+		status = gs_bus_consume(receiver->bus, on_message, receiver->ingest, err);
+	program_push_options(receiver->config, stream, &memory, &options);
+	if (status == GS_OK)
+		status = gs_bus_add_stream(receiver->bus, &options, err);
+	if (status == GS_OK)
+		status = gs_bus_consume_on(receiver->bus, GS_BUS_SECOND, on_push, receiver->ingest, err);
+	return status;
 }
 
 static enum gs_status start(struct receiver *receiver, struct gs_error *err) {

@@ -41,14 +41,7 @@ void gs_bus_why(natsStatus status, char *out, size_t n) {
 
 /* Opening and closing. */
 
-static enum gs_status check_options(const struct gs_bus_options *o, struct gs_error *err) {
-	if (o->nurls == 0)
-		return gs_error_set(err, GS_EINVAL, 0, 0, "no NATS URL is given");
-	for (size_t i = 0; i < o->nurls; i++) {
-		enum gs_status status = gs_url_check(gs_str_of(o->urls[i]), err);
-		if (status != GS_OK)
-			return status;
-	}
+static enum gs_status check_stream(const struct gs_bus_options *o, struct gs_error *err) {
 	if (o->stream.name == NULL || o->stream.name[0] == '\0' || strpbrk(o->stream.name, " .*>/\\\t\r\n") != NULL)
 		return gs_error_set(err, GS_EINVAL, 0, 0, "the name of a stream has no spaces and none of .*>/\\");
 	if (o->stream.subjects == NULL || o->stream.subjects[0] == '\0' ||
@@ -57,22 +50,54 @@ static enum gs_status check_options(const struct gs_bus_options *o, struct gs_er
 	return GS_OK;
 }
 
+static enum gs_status check_options(const struct gs_bus_options *o, struct gs_error *err) {
+	if (o->nurls == 0)
+		return gs_error_set(err, GS_EINVAL, 0, 0, "no NATS URL is given");
+	for (size_t i = 0; i < o->nurls; i++) {
+		enum gs_status status = gs_url_check(gs_str_of(o->urls[i]), err);
+		if (status != GS_OK)
+			return status;
+	}
+	return check_stream(o, err);
+}
+
 static bool copy_strings(struct gs_bus *bus, const struct gs_bus_options *o) {
 	bus->urls = gs_alloc_array(o->nurls, sizeof(*bus->urls));
 	bus->url_said = gs_alloc_array(o->nurls, sizeof(*bus->url_said));
 	bus->name = gs_strdup(gs_str_of(o->name));
-	bus->stream_name = gs_strdup(gs_str_of(o->stream.name));
-	bus->subjects = gs_strdup(gs_str_of(o->stream.subjects));
-	bool ok = bus->urls != NULL && bus->url_said != NULL && bus->name != NULL && bus->stream_name != NULL &&
-		  bus->subjects != NULL;
+	bool ok = bus->urls != NULL && bus->url_said != NULL && bus->name != NULL;
 	for (; ok && bus->nurls < o->nurls; bus->nurls += ok) {
 		bus->urls[bus->nurls] = gs_strdup(gs_str_of(o->urls[bus->nurls]));
 		ok = bus->urls[bus->nurls] != NULL;
 	}
-	bus->stream = o->stream;
-	bus->stream.name = bus->stream_name;
-	bus->stream.subjects = bus->subjects;
 	return ok;
+}
+
+/* Also when it fails, lane_free takes it back. */
+static enum gs_status lane_init(struct gs_bus_lane_state *lane, uint32_t number, const struct gs_bus_options *o) {
+	lane->number = number;
+	lane->stream_name = gs_strdup(gs_str_of(o->stream.name));
+	lane->subjects = gs_strdup(gs_str_of(o->stream.subjects));
+	lane->stream = o->stream;
+	lane->stream.name = lane->stream_name;
+	lane->stream.subjects = lane->subjects;
+	lane->on_ack = o->on_ack;
+	lane->on_state = o->on_state;
+	lane->ctx = o->ctx;
+	if (lane->stream_name == NULL || lane->subjects == NULL)
+		return GS_ENOMEM;
+	/* What only consumes has no publishes in flight. */
+	size_t max = o->on_ack == NULL ? 1 : o->max_pending != 0 ? o->max_pending : DEFAULT_PENDING;
+	return gs_flight_init(
+	    &lane->flight, max, o->max_pending_bytes != 0 ? o->max_pending_bytes : DEFAULT_PENDING_BYTES);
+}
+
+static void lane_free(struct gs_bus_lane_state *lane) {
+	gs_free(lane->stream_name);
+	gs_free(lane->subjects);
+	gs_free(lane->consumer);
+	gs_flight_free(&lane->flight);
+	*lane = (struct gs_bus_lane_state){0};
 }
 
 static enum gs_status draw_random(struct gs_bus *bus) {
@@ -91,15 +116,10 @@ static enum gs_status init(struct gs_bus *bus, const struct gs_bus_options *o) {
 		return status;
 	if (!copy_strings(bus, o))
 		return GS_ENOMEM;
-	bus->on_ack = o->on_ack;
-	bus->on_state = o->on_state;
-	bus->ctx = o->ctx;
 	bus->max_payload = DEFAULT_PAYLOAD;
 	bus->wait_ms = GS_BUS_BACKOFF_MIN_MS;
-	/* What only consumes has no publishes in flight. */
-	size_t max = o->on_ack == NULL ? 1 : o->max_pending != 0 ? o->max_pending : DEFAULT_PENDING;
-	return gs_flight_init(
-	    &bus->flight, max, o->max_pending_bytes != 0 ? o->max_pending_bytes : DEFAULT_PENDING_BYTES);
+	bus->nlanes = 1;
+	return lane_init(&bus->lanes[GS_BUS_FIRST], GS_BUS_FIRST, o);
 }
 
 void gs_bus_destroy(struct gs_bus *bus) {
@@ -108,10 +128,8 @@ void gs_bus_destroy(struct gs_bus *bus) {
 	gs_free(bus->urls);
 	gs_free(bus->url_said);
 	gs_free(bus->name);
-	gs_free(bus->stream_name);
-	gs_free(bus->subjects);
-	gs_free(bus->consumer);
-	gs_flight_free(&bus->flight);
+	for (size_t l = 0; l < GS_BUS_LANES; l++)
+		lane_free(&bus->lanes[l]);
 	gs_cond_destroy(&bus->cond);
 	gs_lock_destroy(&bus->lock);
 	gs_free(bus);
@@ -151,12 +169,46 @@ enum gs_status gs_bus_open(const struct gs_bus_options *options, struct gs_bus *
 	return GS_OK;
 }
 
+enum gs_status gs_bus_add_stream(struct gs_bus *bus, const struct gs_bus_options *options, struct gs_error *err) {
+	struct gs_bus_lane_state *lane = &bus->lanes[GS_BUS_SECOND];
+	if (bus->nlanes != 1)
+		return gs_error_set(err, GS_EINVAL, 0, 0, "the bus has two streams already");
+	enum gs_status status = check_stream(options, err);
+	if (status != GS_OK)
+		return status;
+	status = lane_init(lane, GS_BUS_SECOND, options);
+	if (status != GS_OK) {
+		lane_free(lane);
+		return gs_error_set(err, status, 0, 0, "out of memory");
+	}
+	gs_lock_take(&bus->lock);
+	bus->nlanes = GS_BUS_LANES;
+	gs_cond_broadcast(&bus->cond);
+	gs_lock_release(&bus->lock);
+	return GS_OK;
+}
+
+static size_t in_flight_locked(const struct gs_bus *bus) {
+	size_t n = 0;
+	for (size_t l = 0; l < bus->nlanes; l++)
+		n += bus->lanes[l].flight.count;
+	return n;
+}
+
+static bool has_reserved_locked(const struct gs_bus *bus) {
+	for (size_t l = 0; l < bus->nlanes; l++) {
+		if (bus->lanes[l].flight.lists[GS_FLIGHT_RESERVED].head != GS_FLIGHT_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* Wait until nothing is in flight, or there is no connection on which an ack could come, or the time is up. */
 static void await_acks(struct gs_bus *bus, int64_t until_ms) {
 	gs_lock_take(&bus->lock);
 	bus->closing = true;
 	gs_cond_broadcast(&bus->cond);
-	for (int64_t now; bus->session != NULL && bus->flight.count != 0 && (now = gs_clock_mono_ms()) < until_ms;)
+	for (int64_t now; bus->session != NULL && in_flight_locked(bus) != 0 && (now = gs_clock_mono_ms()) < until_ms;)
 		gs_cond_wait(&bus->cond, &bus->lock, until_ms - now);
 	bus->stopping = true;
 	gs_cond_broadcast(&bus->cond);
@@ -174,7 +226,7 @@ static void await_acks(struct gs_bus *bus, int64_t until_ms) {
 static bool await_link(struct gs_bus *bus, int64_t until_ms) {
 	gs_lock_take(&bus->lock);
 	for (;;) {
-		bool reserved = bus->flight.lists[GS_FLIGHT_RESERVED].head != GS_FLIGHT_NONE;
+		bool reserved = has_reserved_locked(bus);
 		int64_t now = gs_clock_mono_ms();
 		if (bus->link_done && !reserved)
 			break;
@@ -196,8 +248,10 @@ void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms) {
 		return;
 	int64_t until_ms = gs_clock_mono_ms() + timeout_ms;
 	await_acks(bus, until_ms);
-	if (bus->consumer != NULL)
-		pthread_join(bus->consumer->thread, NULL);
+	for (size_t l = 0; l < bus->nlanes; l++) {
+		if (bus->lanes[l].consumer != NULL)
+			pthread_join(bus->lanes[l].consumer->thread, NULL);
+	}
 	if (!await_link(bus, until_ms))
 		return;
 	pthread_join(bus->link, NULL);
@@ -205,11 +259,15 @@ void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms) {
 }
 
 bool gs_bus_connected(const struct gs_bus *bus) {
-	return bus->ready;
+	return gs_bus_lane_connected(bus, GS_BUS_FIRST);
+}
+
+bool gs_bus_lane_connected(const struct gs_bus *bus, enum gs_bus_lane lane) {
+	return bus->lanes[lane].ready;
 }
 
 size_t gs_bus_max_payload(const struct gs_bus *bus) {
-	return bus->ready ? bus->max_payload : DEFAULT_PAYLOAD;
+	return bus->lanes[GS_BUS_FIRST].ready || bus->lanes[GS_BUS_SECOND].ready ? bus->max_payload : DEFAULT_PAYLOAD;
 }
 
 /* Publishing. */
@@ -242,11 +300,12 @@ static size_t headers_size(struct gs_str header, struct gs_str msg_id) {
 	return n != fixed ? n : 0;
 }
 
-static natsMsg *make_message(const struct gs_bus *bus, const char *subject, const char *header, const char *msg_id,
-    struct gs_str data, uint32_t slot, uint64_t serial) {
+static natsMsg *make_message(const struct gs_bus *bus, const struct gs_bus_lane_state *lane, const char *subject,
+    const char *header, const char *msg_id, struct gs_str data, uint32_t slot, uint64_t serial) {
 	char reply[GS_BUS_INBOX + 48];
 	natsMsg *msg = NULL;
-	snprintf(reply, sizeof(reply), "%s.ack.%u-%llu", bus->inbox, slot, (unsigned long long)serial);
+	snprintf(reply, sizeof(reply), "%s.ack.%u-%llu", bus->inbox, slot * GS_BUS_LANES + lane->number,
+	    (unsigned long long)serial);
 	natsStatus s = natsMsg_Create(&msg, subject, reply, data.p, (int)data.n);
 	if (s == NATS_OK && header[0] != '\0')
 		s = natsMsgHeader_Set(msg, GS_BUS_HEADER, header);
@@ -258,38 +317,39 @@ static natsMsg *make_message(const struct gs_bus *bus, const char *subject, cons
 	return NULL;
 }
 
-static enum gs_status reserve(
-    struct gs_bus *bus, size_t payload, size_t size, uint64_t token, uint32_t *slot, uint64_t *epoch) {
+static enum gs_status reserve(struct gs_bus *bus, struct gs_bus_lane_state *lane, size_t payload, size_t size,
+    uint64_t token, uint32_t *slot, uint64_t *epoch) {
 	enum gs_status status = GS_OK;
 	gs_lock_take(&bus->lock);
 	if (bus->closing)
 		status = GS_ECLOSED;
-	else if (!bus->ready)
+	else if (!lane->ready)
 		status = GS_EAGAIN;
 	else if (payload > bus->max_payload || payload > INT32_MAX)
 		status = GS_ELIMIT;
-	else if ((*slot = gs_flight_reserve(&bus->flight, size, token)) == GS_FLIGHT_NONE)
+	else if ((*slot = gs_flight_reserve(&lane->flight, size, token)) == GS_FLIGHT_NONE)
 		status = GS_EAGAIN;
-	*epoch = bus->epoch;
+	*epoch = lane->epoch;
 	gs_lock_release(&bus->lock);
 	return status;
 }
 
 /* Put the message in its slot, unless the world has changed since that was reserved; then it is given back. */
-static enum gs_status commit(struct gs_bus *bus, uint32_t slot, uint64_t epoch, natsMsg **msg) {
+static enum gs_status commit(
+    struct gs_bus *bus, struct gs_bus_lane_state *lane, uint32_t slot, uint64_t epoch, natsMsg **msg) {
 	enum gs_status status = GS_OK;
 	gs_lock_take(&bus->lock);
 	if (*msg == NULL)
 		status = GS_ENOMEM;
 	else if (bus->closing)
 		status = GS_ECLOSED;
-	else if (!bus->ready || bus->epoch != epoch)
+	else if (!lane->ready || lane->epoch != epoch)
 		status = GS_EAGAIN;
 	if (status == GS_OK) {
-		bus->flight.slots[slot].msg = *msg;
+		lane->flight.slots[slot].msg = *msg;
 		*msg = NULL;
 	}
-	gs_flight_move(&bus->flight, slot, status == GS_OK ? GS_FLIGHT_QUEUED : GS_FLIGHT_FREE);
+	gs_flight_move(&lane->flight, slot, status == GS_OK ? GS_FLIGHT_QUEUED : GS_FLIGHT_FREE);
 	gs_cond_broadcast(&bus->cond);
 	gs_lock_release(&bus->lock);
 	return status;
@@ -297,19 +357,25 @@ static enum gs_status commit(struct gs_bus *bus, uint32_t slot, uint64_t epoch, 
 
 enum gs_status gs_bus_publish(struct gs_bus *bus, const char *subject, const char *header, const char *msg_id,
     struct gs_str data, uint64_t token) {
+	return gs_bus_publish_on(bus, GS_BUS_FIRST, subject, header, msg_id, data, token);
+}
+
+enum gs_status gs_bus_publish_on(struct gs_bus *bus, enum gs_bus_lane number, const char *subject, const char *header,
+    const char *msg_id, struct gs_str data, uint64_t token) {
+	struct gs_bus_lane_state *lane = &bus->lanes[number];
 	uint32_t slot = GS_FLIGHT_NONE;
 	uint64_t epoch;
-	if (bus->on_ack == NULL || !fit_subject(gs_str_of(subject)) || !fit_header(gs_str_of(header)) ||
-	    !fit_header(gs_str_of(msg_id)))
+	if (number >= bus->nlanes || lane->on_ack == NULL || !fit_subject(gs_str_of(subject)) ||
+	    !fit_header(gs_str_of(header)) || !fit_header(gs_str_of(msg_id)))
 		return GS_EINVAL;
 	size_t payload = headers_size(gs_str_of(header), gs_str_of(msg_id)) + data.n;
-	enum gs_status status = reserve(bus, payload, payload + strlen(subject), token, &slot, &epoch);
+	enum gs_status status = reserve(bus, lane, payload, payload + strlen(subject), token, &slot, &epoch);
 	if (status != GS_OK)
 		return status;
 	/* The slot is ours alone while it is reserved, and the copy is made without the lock. */
-	uint64_t serial = bus->flight.slots[slot].serial;
-	natsMsg *msg = make_message(bus, subject, header, msg_id, data, slot, serial);
-	status = commit(bus, slot, epoch, &msg);
+	uint64_t serial = lane->flight.slots[slot].serial;
+	natsMsg *msg = make_message(bus, lane, subject, header, msg_id, data, slot, serial);
+	status = commit(bus, lane, slot, epoch, &msg);
 	natsMsg_Destroy(msg);
 	return status;
 }
@@ -317,18 +383,26 @@ enum gs_status gs_bus_publish(struct gs_bus *bus, const char *subject, const cha
 /* Consuming. */
 
 enum gs_status gs_bus_consume(struct gs_bus *bus, gs_bus_message_fn *fn, void *ctx, struct gs_error *err) {
-	if (bus->consumer != NULL)
-		return gs_error_set(err, GS_EINVAL, 0, 0, "the bus consumes already");
+	return gs_bus_consume_on(bus, GS_BUS_FIRST, fn, ctx, err);
+}
+
+enum gs_status gs_bus_consume_on(
+    struct gs_bus *bus, enum gs_bus_lane number, gs_bus_message_fn *fn, void *ctx, struct gs_error *err) {
+	struct gs_bus_lane_state *lane = &bus->lanes[number];
+	if (number >= bus->nlanes || lane->consumer != NULL)
+		return gs_error_set(err, GS_EINVAL, 0, 0,
+		    lane->consumer != NULL ? "the bus consumes already" : "the bus has no such stream");
 	struct gs_bus_consumer *c = gs_alloc(sizeof(*c));
 	if (c == NULL)
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	c->bus = bus;
+	c->lane = lane;
 	c->fn = fn;
 	c->ctx = ctx;
 	if (pthread_create(&c->thread, NULL, gs_consume_main, c) != 0) {
 		gs_free(c);
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "the consumer's thread cannot start");
 	}
-	bus->consumer = c;
+	lane->consumer = c;
 	return GS_OK;
 }

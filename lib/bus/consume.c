@@ -24,7 +24,7 @@ enum end {
 
 static void say(struct gs_bus_consumer *c, const char *reason) {
 	if (gs_bus_say(&c->said, reason))
-		gs_log(GS_LOG_WARN, "consumer starts anew stream=\"%s\" last=%llu reason=\"%s\"", c->bus->stream_name,
+		gs_log(GS_LOG_WARN, "consumer starts anew stream=\"%s\" last=%llu reason=\"%s\"", c->lane->stream_name,
 		    (unsigned long long)c->last, reason);
 }
 
@@ -42,7 +42,7 @@ static bool ended(struct gs_bus_consumer *c) {
  * our position with other messages; a message that merely aged out cannot be compared. */
 static bool same_history(struct gs_bus_consumer *c) {
 	natsMsg *msg = NULL;
-	natsStatus s = js_GetMsg(&msg, c->session->js, c->bus->stream_name, c->last, NULL, NULL);
+	natsStatus s = js_GetMsg(&msg, c->session->js, c->lane->stream_name, c->last, NULL, NULL);
 	bool same = s != NATS_OK || natsMsg_GetTime(msg) == c->last_ns;
 	natsMsg_Destroy(msg);
 	return same;
@@ -51,7 +51,7 @@ static bool same_history(struct gs_bus_consumer *c) {
 /* Forget our position if the stream is not the one that it belongs to. */
 static natsStatus check_position(struct gs_bus_consumer *c) {
 	jsStreamInfo *info = NULL;
-	natsStatus s = js_GetStreamInfo(&info, c->session->js, c->bus->stream_name, NULL, NULL);
+	natsStatus s = js_GetStreamInfo(&info, c->session->js, c->lane->stream_name, NULL, NULL);
 	if (s != NATS_OK)
 		return s;
 	bool anew =
@@ -59,8 +59,8 @@ static natsStatus check_position(struct gs_bus_consumer *c) {
 	c->created_ns = info->Created;
 	jsStreamInfo_Destroy(info);
 	if (anew) {
-		gs_log(GS_LOG_WARN, "the stream was made anew; starting at its last messages stream=\"%s\" last=%llu",
-		    c->bus->stream_name, (unsigned long long)c->last);
+		gs_log(GS_LOG_WARN, "the stream was made anew; starting over stream=\"%s\" last=%llu",
+		    c->lane->stream_name, (unsigned long long)c->last);
 		c->last = 0;
 	}
 	return NATS_OK;
@@ -72,22 +72,25 @@ static natsStatus create(struct gs_bus_consumer *c, const char *deliver) {
 	if (s != NATS_OK)
 		return s;
 	config.DeliverSubject = deliver;
-	config.DeliverPolicy = c->last != 0 ? js_DeliverByStartSequence : js_DeliverLastPerSubject;
+	config.DeliverPolicy = c->last != 0            ? js_DeliverByStartSequence
+			       : c->lane->stream.whole ? js_DeliverAll
+						       : js_DeliverLastPerSubject;
 	config.OptStartSeq = c->last != 0 ? c->last + 1 : 0;
-	config.FilterSubject = c->bus->subjects;
+	config.FilterSubject = c->lane->subjects;
 	config.AckPolicy = js_AckNone;
 	config.ReplayPolicy = js_ReplayInstant;
 	config.FlowControl = true;
 	config.Heartbeat = (int64_t)GS_BUS_HEARTBEAT_MS * NS_PER_MS;
 	config.MemoryStorage = true;
 	config.Replicas = 1;
-	return js_AddConsumer(NULL, c->session->js, c->bus->stream_name, &config, NULL, NULL);
+	return js_AddConsumer(NULL, c->session->js, c->lane->stream_name, &config, NULL, NULL);
 }
 
-/* A deliver subject of its own for each attempt, so that what an older consumer still sends never mixes in. */
+/* A deliver subject of its own for each attempt of each stream, so that what an older consumer still sends never mixes in. */
 static natsStatus start(struct gs_bus_consumer *c) {
 	char deliver[GS_BUS_INBOX + 32];
-	snprintf(deliver, sizeof(deliver), "%s.msg.%llu", c->bus->inbox, (unsigned long long)++c->attempts);
+	snprintf(deliver, sizeof(deliver), "%s.msg.%u.%llu", c->bus->inbox, c->lane->number,
+	    (unsigned long long)++c->attempts);
 	c->delivered = 0;
 	natsStatus s = check_position(c);
 	if (s == NATS_OK)
@@ -164,7 +167,7 @@ static enum end handle(struct gs_bus_consumer *c, natsMsg *msg) {
 static enum end idle(struct gs_bus_consumer *c, int64_t idle_ms, uint64_t stream_epoch) {
 	struct gs_bus *bus = c->bus;
 	gs_lock_take(&bus->lock);
-	bool remade = bus->stream_epoch != stream_epoch;
+	bool remade = c->lane->stream_epoch != stream_epoch;
 	gs_lock_release(&bus->lock);
 	if (remade)
 		return END_CONSUMER;
@@ -208,7 +211,7 @@ static enum end begin_and_run(struct gs_bus_consumer *c) {
 	struct gs_bus *bus = c->bus;
 	char reason[GS_BUS_REASON];
 	gs_lock_take(&bus->lock);
-	uint64_t stream_epoch = bus->stream_epoch;
+	uint64_t stream_epoch = c->lane->stream_epoch;
 	gs_lock_release(&bus->lock);
 	natsStatus s = start(c);
 	if (s == NATS_OK)
@@ -225,7 +228,7 @@ static void rest(struct gs_bus_consumer *c, bool check_stream) {
 	int64_t until = gs_clock_mono_ms() + c->wait_ms;
 	c->wait_ms = c->wait_ms * 2 < GS_BUS_BACKOFF_MAX_MS ? c->wait_ms * 2 : GS_BUS_BACKOFF_MAX_MS;
 	gs_lock_take(&bus->lock);
-	bus->check_stream |= check_stream;
+	c->lane->check_stream |= check_stream;
 	gs_cond_broadcast(&bus->cond);
 	for (int64_t now; !bus->closing && (now = gs_clock_mono_ms()) < until;)
 		gs_cond_wait(&bus->cond, &bus->lock, until - now);
@@ -249,7 +252,7 @@ static void attempt(struct gs_bus_consumer *c) {
 void *gs_consume_main(void *arg) {
 	struct gs_bus_consumer *c = arg;
 	c->wait_ms = GS_BUS_BACKOFF_MIN_MS;
-	while ((c->session = gs_link_wait_ready(c->bus)) != NULL) {
+	while ((c->session = gs_link_wait_ready(c->bus, c->lane)) != NULL) {
 		attempt(c);
 		gs_link_unref(c->session);
 		c->session = NULL;

@@ -24,24 +24,25 @@ static int64_t backoff(struct gs_bus *bus, int64_t *wait_ms) {
 /* Publishes and their ends. */
 
 /* Give up a slot in state QUEUED or SENT, or end one that was acknowledged. Releases the lock for the callback. */
-static void settle_locked(struct gs_bus *bus, uint32_t i, enum gs_status status, const char *reason) {
-	struct gs_flight_slot *slot = &bus->flight.slots[i];
+static void settle_locked(
+    struct gs_bus *bus, struct gs_bus_lane_state *lane, uint32_t i, enum gs_status status, const char *reason) {
+	struct gs_flight_slot *slot = &lane->flight.slots[i];
 	uint64_t token = slot->token;
 	natsMsg *msg = slot->msg;
 	slot->msg = NULL;
-	gs_flight_move(&bus->flight, i, GS_FLIGHT_FREE);
-	if (bus->closing || bus->flight.lists[GS_FLIGHT_QUEUED].head != GS_FLIGHT_NONE)
+	gs_flight_move(&lane->flight, i, GS_FLIGHT_FREE);
+	if (bus->closing || lane->flight.lists[GS_FLIGHT_QUEUED].head != GS_FLIGHT_NONE)
 		gs_cond_broadcast(&bus->cond);
 	gs_lock_release(&bus->lock);
 	natsMsg_Destroy(msg);
-	bus->on_ack(bus->ctx, token, status, reason);
+	lane->on_ack(lane->ctx, token, status, reason);
 	gs_lock_take(&bus->lock);
 }
 
-static void settle_all_locked(
-    struct gs_bus *bus, enum gs_flight_state state, enum gs_status status, const char *reason) {
-	while (bus->flight.lists[state].head != GS_FLIGHT_NONE)
-		settle_locked(bus, bus->flight.lists[state].head, status, reason);
+static void settle_all_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane, enum gs_flight_state state,
+    enum gs_status status, const char *reason) {
+	while (lane->flight.lists[state].head != GS_FLIGHT_NONE)
+		settle_locked(bus, lane, lane->flight.lists[state].head, status, reason);
 }
 
 /* An answer to a publish; on the thread of nats.c that belongs to the ack subscription. */
@@ -60,14 +61,16 @@ static void on_reply(natsConnection *nc, natsSubscription *sub, natsMsg *msg, vo
 		status = gs_reply_ack(
 		    gs_str_make(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), reason, sizeof(reason));
 	if (gs_reply_token(gs_str_of(natsMsg_GetSubject(msg)), &slot, &serial) == GS_OK) {
+		struct gs_bus_lane_state *lane = &bus->lanes[slot % GS_BUS_LANES];
+		slot /= GS_BUS_LANES;
 		gs_lock_take(&bus->lock);
 		bus->last_ack_ms = gs_clock_mono_ms();
 		if (no_stream) {
-			bus->check_stream = true;
+			lane->check_stream = true;
 			gs_cond_broadcast(&bus->cond);
 		}
-		if (gs_flight_find(&bus->flight, slot, serial))
-			settle_locked(bus, (uint32_t)slot, status, reason);
+		if (gs_flight_find(&lane->flight, slot, serial))
+			settle_locked(bus, lane, (uint32_t)slot, status, reason);
 		gs_lock_release(&bus->lock);
 	}
 	natsMsg_Destroy(msg);
@@ -83,13 +86,14 @@ static void on_replies_end(void *closure) {
 	gs_lock_release(&bus->lock);
 }
 
-static void send_locked(struct gs_bus *bus, struct gs_bus_session *session, uint32_t i) {
-	struct gs_flight_slot *slot = &bus->flight.slots[i];
+static void send_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane, struct gs_bus_session *session) {
+	uint32_t i = lane->flight.lists[GS_FLIGHT_QUEUED].head;
+	struct gs_flight_slot *slot = &lane->flight.slots[i];
 	uint64_t serial = slot->serial;
 	natsMsg *msg = slot->msg;
 	slot->msg = NULL;
 	slot->sent_ms = gs_clock_mono_ms();
-	gs_flight_move(&bus->flight, i, GS_FLIGHT_SENT); /* now: the ack may come before the write returns */
+	gs_flight_move(&lane->flight, i, GS_FLIGHT_SENT); /* now: the ack may come before the write returns */
 	gs_lock_release(&bus->lock);
 	natsStatus s = natsConnection_PublishMsg(session->nc, msg);
 	natsMsg_Destroy(msg);
@@ -100,34 +104,34 @@ static void send_locked(struct gs_bus *bus, struct gs_bus_session *session, uint
 	if (s != NATS_OK && s != NATS_MAX_PAYLOAD && s != NATS_NO_MEMORY)
 		natsConnection_Close(session->nc);
 	gs_lock_take(&bus->lock);
-	if (!gs_flight_find(&bus->flight, i, serial))
+	if (!gs_flight_find(&lane->flight, i, serial))
 		return;
 	if (s != NATS_OK)
-		settle_locked(bus, i, GS_EIO, reason);
+		settle_locked(bus, lane, i, GS_EIO, reason);
 	else
 		slot->sent_ms = gs_clock_mono_ms(); /* from here the server has time to answer */
 }
 
-static bool may_send_locked(const struct gs_bus *bus) {
-	uint32_t i = bus->flight.lists[GS_FLIGHT_QUEUED].head;
-	const struct gs_flight_list *sent = &bus->flight.lists[GS_FLIGHT_SENT];
-	if (!bus->ready || i == GS_FLIGHT_NONE)
+static bool may_send_locked(const struct gs_bus_lane_state *lane) {
+	uint32_t i = lane->flight.lists[GS_FLIGHT_QUEUED].head;
+	const struct gs_flight_list *sent = &lane->flight.lists[GS_FLIGHT_SENT];
+	if (!lane->ready || i == GS_FLIGHT_NONE)
 		return false;
-	return sent->head == GS_FLIGHT_NONE || sent->bytes + bus->flight.slots[i].bytes <= GS_BUS_WINDOW;
+	return sent->head == GS_FLIGHT_NONE || sent->bytes + lane->flight.slots[i].bytes <= GS_BUS_WINDOW;
 }
 
 /* Fail what waits too long for its ack. The list is in the order of sending, so the head tells. */
-static void sweep_locked(struct gs_bus *bus) {
+static void sweep_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane) {
 	int64_t now = gs_clock_mono_ms();
 	for (;;) {
-		uint32_t i = bus->flight.lists[GS_FLIGHT_SENT].head;
+		uint32_t i = lane->flight.lists[GS_FLIGHT_SENT].head;
 		if (i == GS_FLIGHT_NONE)
 			return;
-		int64_t sent = bus->flight.slots[i].sent_ms;
+		int64_t sent = lane->flight.slots[i].sent_ms;
 		int64_t since = sent > bus->last_ack_ms ? sent : bus->last_ack_ms;
 		if (now - since < GS_BUS_ACK_STALL_MS && now - sent < GS_BUS_ACK_MAX_MS)
 			return;
-		settle_locked(bus, i, GS_EIO, "not acknowledged in time");
+		settle_locked(bus, lane, i, GS_EIO, "not acknowledged in time");
 	}
 }
 
@@ -146,9 +150,9 @@ void gs_link_unref(struct gs_bus_session *session) {
 	gs_free(session);
 }
 
-struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus) {
+struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bus_lane_state *lane) {
 	gs_lock_take(&bus->lock);
-	while (!bus->closing && (!bus->ready || bus->session->ended))
+	while (!bus->closing && (!lane->ready || bus->session->ended))
 		gs_cond_wait(&bus->cond, &bus->lock, -1);
 	struct gs_bus_session *session = bus->closing ? NULL : bus->session;
 	if (session != NULL)
@@ -236,47 +240,48 @@ static struct gs_bus_session *session_open(struct gs_bus *bus, const char *url, 
 	return NULL;
 }
 
-static void set_ready_locked(struct gs_bus *bus, bool ready) {
-	if (bus->ready == ready)
+static void set_ready_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane, bool ready) {
+	if (lane->ready == ready)
 		return;
-	bus->ready = ready;
-	bus->epoch += ready;
+	lane->ready = ready;
+	lane->epoch += ready;
 	gs_cond_broadcast(&bus->cond);
 	if (!ready)
 		settle_all_locked(
-		    bus, GS_FLIGHT_QUEUED, GS_EAGAIN, "the connection or the stream was lost before it was sent");
+		    bus, lane, GS_FLIGHT_QUEUED, GS_EAGAIN, "the connection or the stream was lost before it was sent");
 	gs_lock_release(&bus->lock);
-	if (bus->on_state != NULL)
-		bus->on_state(bus->ctx, ready);
+	if (lane->on_state != NULL)
+		lane->on_state(lane->ctx, ready);
 	gs_lock_take(&bus->lock);
 }
 
 /* Look for the stream, make it, become ready. Not more often than the backoff allows, whoever asks. */
-static void tend_stream_locked(struct gs_bus *bus, struct gs_bus_session *session) {
+static void tend_stream_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane, struct gs_bus_session *session) {
 	char reason[GS_BUS_REASON];
-	bus->check_stream = false;
+	lane->check_stream = false;
 	gs_lock_release(&bus->lock);
-	enum gs_stream_result result = gs_stream_ensure(bus, session->js, reason, sizeof(reason));
+	enum gs_stream_result result = gs_stream_ensure(lane, session->js, reason, sizeof(reason));
 	int64_t now = gs_clock_mono_ms();
-	if (now - bus->stream_next_ms > GS_BUS_LIVED_MS)
-		bus->stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
-	bus->stream_next_ms = now + backoff(bus, &bus->stream_wait_ms);
+	if (now - lane->stream_next_ms > GS_BUS_LIVED_MS)
+		lane->stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
+	lane->stream_next_ms = now + backoff(bus, &lane->stream_wait_ms);
 	bool closed = natsConnection_IsClosed(session->nc);
-	if (result == GS_STREAM_FAILED && !closed && gs_bus_say(&bus->stream_said, reason))
-		gs_log(GS_LOG_WARN, "no stream; trying on stream=\"%s\" reason=\"%s\"", bus->stream_name, reason);
-	if (result == GS_STREAM_THERE && bus->stream_said.text[0] != '\0')
-		gs_log(GS_LOG_INFO, "the stream is there stream=\"%s\"", bus->stream_name);
+	if (result == GS_STREAM_FAILED && !closed && gs_bus_say(&lane->stream_said, reason))
+		gs_log(GS_LOG_WARN, "no stream; trying on stream=\"%s\" reason=\"%s\"", lane->stream_name, reason);
+	if (result == GS_STREAM_THERE && lane->stream_said.text[0] != '\0')
+		gs_log(GS_LOG_INFO, "the stream is there stream=\"%s\"", lane->stream_name);
 	if (result != GS_STREAM_FAILED)
-		gs_bus_say(&bus->stream_said, "");
+		gs_bus_say(&lane->stream_said, "");
 	gs_lock_take(&bus->lock);
-	bus->stream_epoch += result == GS_STREAM_MADE;
+	lane->stream_epoch += result == GS_STREAM_MADE;
 	if (result != GS_STREAM_FAILED && !session->ended)
-		set_ready_locked(bus, true);
+		set_ready_locked(bus, lane, true);
 }
 
 /* What a session has to do now and then. */
 static void tick_locked(struct gs_bus *bus, struct gs_bus_session *session, int64_t now) {
-	sweep_locked(bus);
+	for (size_t l = 0; l < bus->nlanes; l++)
+		sweep_locked(bus, &bus->lanes[l]);
 	gs_lock_release(&bus->lock);
 	int64_t max_payload = natsConnection_GetMaxPayload(session->nc);
 	if (bus->muted && now - session->since_ms >= GS_BUS_LIVED_MS) {
@@ -287,23 +292,35 @@ static void tick_locked(struct gs_bus *bus, struct gs_bus_session *session, int6
 	bus->max_payload = (size_t)max_payload;
 }
 
+/* Do the next thing that a stream has to do, if there is one. */
+static bool turn_locked(
+    struct gs_bus *bus, struct gs_bus_lane_state *lane, struct gs_bus_session *session, int64_t now) {
+	if (lane->check_stream)
+		set_ready_locked(bus, lane, false);
+	if (!lane->ready && !bus->closing && now >= lane->stream_next_ms)
+		tend_stream_locked(bus, lane, session);
+	else if (may_send_locked(lane))
+		send_locked(bus, lane, session);
+	else
+		return false;
+	return true;
+}
+
 static void session_run(struct gs_bus *bus, struct gs_bus_session *session) {
 	int64_t tick = 0;
 	gs_lock_take(&bus->lock);
 	while (!bus->stopping && !session->ended) {
 		int64_t now = gs_clock_mono_ms();
-		if (bus->check_stream)
-			set_ready_locked(bus, false);
-		if (!bus->ready && !bus->closing && now >= bus->stream_next_ms) {
-			tend_stream_locked(bus, session);
-		} else if (now >= tick) {
+		bool busy = false;
+		if (now >= tick) {
 			tick = now + GS_BUS_TICK_MS;
 			tick_locked(bus, session, now);
-		} else if (may_send_locked(bus)) {
-			send_locked(bus, session, bus->flight.lists[GS_FLIGHT_QUEUED].head);
-		} else {
-			gs_cond_wait(&bus->cond, &bus->lock, tick - now);
 		}
+		/* In turns, so that no stream waits behind all that another has to send. */
+		for (size_t l = 0; l < bus->nlanes && !bus->stopping && !session->ended; l++)
+			busy |= turn_locked(bus, &bus->lanes[l], session, now);
+		if (!busy && !bus->stopping && !session->ended)
+			gs_cond_wait(&bus->cond, &bus->lock, tick > now ? tick - now : 1);
 	}
 	gs_lock_release(&bus->lock);
 }
@@ -315,9 +332,11 @@ static void session_begin(struct gs_bus *bus, struct gs_bus_session *session) {
 	gs_lock_take(&bus->lock);
 	bus->session = session;
 	bus->max_payload = (size_t)max_payload;
-	bus->check_stream = false;
-	bus->stream_next_ms = 0;
-	bus->stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
+	for (size_t l = 0; l < GS_BUS_LANES; l++) {
+		bus->lanes[l].check_stream = false;
+		bus->lanes[l].stream_next_ms = 0;
+		bus->lanes[l].stream_wait_ms = GS_BUS_BACKOFF_MIN_MS;
+	}
 	gs_lock_release(&bus->lock);
 }
 
@@ -335,11 +354,13 @@ static void session_end(struct gs_bus *bus, struct gs_bus_session *session) {
 	bus->session = NULL;
 	const char *why =
 	    bus->stopping ? "not acknowledged before the close" : "the connection was lost before the ack";
-	set_ready_locked(bus, false);
+	for (size_t l = 0; l < bus->nlanes; l++)
+		set_ready_locked(bus, &bus->lanes[l], false);
 	gs_lock_release(&bus->lock);
 	session_shut(bus, session);
 	gs_lock_take(&bus->lock);
-	settle_all_locked(bus, GS_FLIGHT_SENT, GS_EIO, why);
+	for (size_t l = 0; l < bus->nlanes; l++)
+		settle_all_locked(bus, &bus->lanes[l], GS_FLIGHT_SENT, GS_EIO, why);
 	gs_cond_broadcast(&bus->cond);
 	gs_lock_release(&bus->lock);
 	gs_metric_set(GS_M_BUS_CONNECTED, 0);

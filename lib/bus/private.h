@@ -34,6 +34,7 @@ enum {
 	GS_BUS_TICK_MS = 100, /* how often what has no event of its own is looked at */
 	GS_BUS_REASON = 256,
 	GS_BUS_INBOX = 64,
+	GS_BUS_LANES = 2, /* streams on one connection */
 	GS_BUS_SUB_MSGS =
 	    1000000, /* limits of the consumer's queue; flow control keeps below, a gap is found and fetched again */
 	GS_BUS_SUB_BYTES = 128 * 1024 * 1024,
@@ -137,6 +138,7 @@ struct gs_bus_session {
 
 struct gs_bus_consumer {
 	struct gs_bus *bus;
+	struct gs_bus_lane_state *lane;
 	gs_bus_message_fn *fn;
 	void *ctx;
 	pthread_t thread;
@@ -151,6 +153,33 @@ struct gs_bus_consumer {
 	int64_t wait_ms;
 };
 
+/* One stream: what is published to it and who consumes it. */
+struct gs_bus_lane_state {
+	/* Constant once the bus counts it. */
+	uint32_t number;
+	char *stream_name;
+	char *subjects;
+	struct gs_bus_stream stream; /* its strings are the two above */
+	gs_bus_ack_fn *on_ack;
+	gs_bus_state_fn *on_state;
+	void *ctx;
+
+	/* Guarded by the bus's lock. */
+	struct gs_flight flight;
+	uint64_t epoch; /* one more for each time it became ready */
+	uint64_t stream_epoch; /* one more for each time the stream was made */
+	bool check_stream; /* someone found no stream */
+	_Atomic bool ready; /* connected and the stream is there; set under the lock */
+
+	/* The link thread's own. */
+	struct gs_bus_reason stream_said;
+	struct gs_bus_reason stream_warned;
+	int64_t stream_next_ms;
+	int64_t stream_wait_ms;
+
+	struct gs_bus_consumer *consumer;
+};
+
 struct gs_bus {
 	struct gs_lock lock;
 	struct gs_cond cond; /* anything below changed */
@@ -159,43 +188,28 @@ struct gs_bus {
 	char **urls;
 	size_t nurls;
 	char *name;
-	char *stream_name;
-	char *subjects;
-	struct gs_bus_stream stream; /* its strings are the two above */
-	gs_bus_ack_fn *on_ack;
-	gs_bus_state_fn *on_state;
-	void *ctx;
 	char inbox[GS_BUS_INBOX]; /* prefix of all our inboxes, random */
 
 	/* Guarded by lock. */
-	struct gs_flight flight;
+	struct gs_bus_lane_state lanes[GS_BUS_LANES];
+	_Atomic size_t nlanes; /* those that are there; set under the lock */
 	struct gs_bus_session *session;
-	uint64_t epoch; /* one more for each time the bus became ready */
-	uint64_t stream_epoch; /* one more for each time the stream was made */
 	_Atomic size_t max_payload;
 	int64_t last_ack_ms;
-	bool check_stream; /* someone found no stream */
 	bool connecting; /* the link thread is inside natsConnection_Connect, which nothing can interrupt */
 	bool stopping; /* close everything now */
 	bool link_done;
 	bool abandoned; /* gs_bus_close did not wait: the link thread frees the bus */
 	_Atomic bool closing; /* no more publishes or deliveries; set under the lock */
-	_Atomic bool ready; /* connected and the stream is there; set under the lock */
 
 	/* The link thread's own. */
 	pthread_t link;
 	size_t next_url;
 	struct gs_bus_reason *url_said; /* one for each URL */
-	struct gs_bus_reason stream_said;
-	struct gs_bus_reason stream_warned;
 	struct gs_bus_reason lost_said;
 	bool muted; /* sessions break soon after they are made, for a reason that was said */
-	int64_t stream_next_ms;
-	int64_t stream_wait_ms;
 	int64_t wait_ms;
 	uint64_t random;
-
-	struct gs_bus_consumer *consumer;
 };
 
 /* bus.c */
@@ -212,16 +226,16 @@ void gs_bus_destroy(struct gs_bus *bus);
 /* link.c */
 void *gs_link_main(void *bus);
 
-/** gs_link_wait_ready(bus): A reference to the session when the bus is ready; NULL when it is closing. */
-struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus);
+/** gs_link_wait_ready(bus, lane): A reference to the session when the stream is ready; NULL when the bus is closing. */
+struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bus_lane_state *lane);
 void gs_link_unref(struct gs_bus_session *session);
 
 /* stream.c */
 
 enum gs_stream_result { GS_STREAM_THERE, GS_STREAM_MADE, GS_STREAM_FAILED };
 
-/** gs_stream_ensure(bus, js, reason, n): Make the stream, or compare it and warn; on the link thread. ${reason} says why it failed. */
-enum gs_stream_result gs_stream_ensure(struct gs_bus *bus, jsCtx *js, char *reason, size_t n);
+/** gs_stream_ensure(lane, js, reason, n): Make the stream, or compare it and warn; on the link thread. ${reason} says why it failed. */
+enum gs_stream_result gs_stream_ensure(struct gs_bus_lane_state *lane, jsCtx *js, char *reason, size_t n);
 
 /* consume.c */
 void *gs_consume_main(void *consumer);

@@ -72,26 +72,26 @@ static void compare(struct gs_buf *out, const jsStreamConfig *is, const struct g
 	differs_age(out, "duplicate_window", is->Duplicates / NS_PER_MS, dedup_ms(wanted));
 }
 
-static void warn_differences(struct gs_bus *bus, const jsStreamConfig *is) {
+static void warn_differences(struct gs_bus_lane_state *lane, const jsStreamConfig *is) {
 	struct gs_buf out;
 	gs_buf_init(&out, 4096);
-	compare(&out, is, &bus->stream);
+	compare(&out, is, &lane->stream);
 	gs_buf_char(&out, '\0');
-	if (out.status == GS_OK && gs_bus_say(&bus->stream_warned, out.p) && out.n > 1)
+	if (out.status == GS_OK && gs_bus_say(&lane->stream_warned, out.p) && out.n > 1)
 		gs_log(GS_LOG_WARN,
 		    "the stream is there with other settings, which stay as they are stream=\"%s\" differences=\"%s\"",
-		    bus->stream_name, out.p);
+		    lane->stream_name, out.p);
 	gs_buf_free(&out);
 }
 
-static natsStatus add(struct gs_bus *bus, jsCtx *js) {
-	const char *subjects[1] = {bus->subjects};
-	const struct gs_bus_stream *wanted = &bus->stream;
+static natsStatus add(const struct gs_bus_lane_state *lane, jsCtx *js) {
+	const char *subjects[1] = {lane->subjects};
+	const struct gs_bus_stream *wanted = &lane->stream;
 	jsStreamConfig config;
 	natsStatus s = jsStreamConfig_Init(&config);
 	if (s != NATS_OK)
 		return s;
-	config.Name = bus->stream_name;
+	config.Name = lane->stream_name;
 	config.Subjects = subjects;
 	config.SubjectsLen = 1;
 	config.Retention = js_LimitsPolicy;
@@ -111,20 +111,20 @@ static void describe(natsStatus s, char *reason, size_t n) {
 		gs_bus_why(s, reason, n);
 }
 
-enum gs_stream_result gs_stream_ensure(struct gs_bus *bus, jsCtx *js, char *reason, size_t n) {
+enum gs_stream_result gs_stream_ensure(struct gs_bus_lane_state *lane, jsCtx *js, char *reason, size_t n) {
 	jsStreamInfo *info = NULL;
-	natsStatus s = js_GetStreamInfo(&info, js, bus->stream_name, NULL, NULL);
+	natsStatus s = js_GetStreamInfo(&info, js, lane->stream_name, NULL, NULL);
 	if (s == NATS_OK) {
-		warn_differences(bus, info->Config);
+		warn_differences(lane, info->Config);
 		jsStreamInfo_Destroy(info);
 		return GS_STREAM_THERE;
 	}
 	if (s == NATS_NOT_FOUND)
-		s = add(bus, js);
+		s = add(lane, js);
 	if (s != NATS_OK) {
 		describe(s, reason, n);
 		return GS_STREAM_FAILED;
 	}
-	gs_log(GS_LOG_INFO, "made the stream stream=\"%s\" subjects=\"%s\"", bus->stream_name, bus->subjects);
+	gs_log(GS_LOG_INFO, "made the stream stream=\"%s\" subjects=\"%s\"", lane->stream_name, lane->subjects);
 	return GS_STREAM_MADE;
 }

@@ -135,7 +135,16 @@ static enum gs_status mode_error(const struct gs_batch *batch, const struct gs_e
 	    err, status, event->line, (uint32_t)(at - line) + 1, "%s: %.*s", reason.text, GS_FMT(shown));
 }
 
-/* Copy the labels of the event without clearmode and without empty ones, which Prometheus takes for absent. */
+/* An empty label is absent to Prometheus; but where the sample's labels win it keeps away the one that the options set. */
+static bool keeps_away(const struct gs_batch *batch, struct gs_str name) {
+	for (size_t i = 0; batch->options.rule == GS_LABELS_HONOR && i < batch->options.nlabels; i++) {
+		if (gs_str_eq(batch->labels[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Copy the labels of the event without clearmode and without those that are as good as absent. */
 static enum gs_status take_labels(
     struct gs_batch *batch, const struct gs_expo_event *event, struct raw_sample *sample, struct gs_error *err) {
 	sample->labels = gs_arena_alloc(batch->arena, event->nlabels * sizeof(struct gs_label) + 1);
@@ -152,7 +161,7 @@ static enum gs_status take_labels(
 		if (gs_str_eq(label.name, GS_STR("__name__")))
 			return gs_error_set(err, GS_EINVAL, event->line, 1,
 			    "label \"__name__\" is reserved for the name of the metric");
-		if (label.value.n == 0)
+		if (label.value.n == 0 && !keeps_away(batch, label.name))
 			continue;
 		if (!keep(batch, &label.name) || !keep(batch, &label.value))
 			return GS_ENOMEM;

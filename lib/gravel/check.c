@@ -102,7 +102,7 @@ static size_t check_targets(const struct gs_store *store) {
 	return n;
 }
 
-static size_t check_groups(const struct gs_store *store, const struct gs_map *groups, size_t *stale) {
+static size_t check_groups(const struct gs_store *store, const struct gs_map *groups, size_t *stale, size_t *gone) {
 	size_t cursor = 0, n = 0;
 	const struct group *group;
 	while ((group = gs_map_next(groups, &cursor, NULL)) != NULL) {
@@ -110,7 +110,9 @@ static size_t check_groups(const struct gs_store *store, const struct gs_map *gr
 		if (group->times != 0)
 			n += check_owner(store, group->times);
 		*stale += group->stale;
-		assert(!group->stale || gs_owner_at(store, group->owner)->count == 0);
+		*gone += group->gone;
+		assert(!(group->stale && group->gone));
+		assert(!(group->stale || group->gone) || gs_owner_at(store, group->owner)->count == 0);
 	}
 	return n;
 }
@@ -126,7 +128,7 @@ static void check_refs(const struct gs_store *store) {
 }
 
 void gs_store_check(struct gs_store *store) {
-	size_t stale = 0, in_families = 0, owned = check_owner(store, store->own);
+	size_t stale = 0, gone = 0, in_families = 0, owned = check_owner(store, store->own);
 	for (size_t i = 0; i < store->norder; i++) {
 		const struct family *family = store->order[i];
 		assert(family->position == i);
@@ -136,10 +138,11 @@ void gs_store_check(struct gs_store *store) {
 	}
 	for (size_t i = 0; i < store->nleases; i++)
 		owned += check_owner(store, store->leases[i]);
-	owned += check_groups(store, store->groups, &stale);
-	owned += check_groups(store, store->gateways, &stale);
+	owned += check_groups(store, store->groups, &stale, &gone);
+	owned += check_groups(store, store->gateways, &stale, &gone);
 	assert(gs_map_count(store->families) == store->norder);
 	assert(in_families == store->nseries && owned == store->nseries && stale == store->nstale);
+	assert(gone == store->ngone);
 	assert(check_targets(store) == store->nseries);
 	assert(store->nchanges == 0 && store->nhelps == 0 && store->scope.text.p == NULL);
 	check_refs(store);

@@ -91,16 +91,22 @@ static enum gs_status replace_owned(struct gs_store *store, uint32_t owner, cons
 	return GS_OK;
 }
 
+/* What is too old says nothing of now; what is further ahead than that would lock its group for as long. */
+static enum gs_status judge_time(const struct gs_store *store, int64_t time_ms, int64_t now_ms) {
+	int64_t max = store->options.max_age_ms;
+	if (max != 0 && now_ms - time_ms > max)
+		return GS_ESTALE;
+	return max != 0 && time_ms - now_ms > max ? GS_EINVAL : GS_OK;
+}
+
 enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info, const struct gs_batch *batch,
     int64_t now_ms, struct gs_store_result *ret) {
 	struct group *group = NULL;
 	bool is_new = false;
 	*ret = (struct gs_store_result){0};
-	if (store->options.max_age_ms != 0 && now_ms - info->time_ms > store->options.max_age_ms)
-		return GS_ESTALE;
-	if (store->options.max_age_ms != 0 && info->time_ms - now_ms > store->options.max_age_ms)
-		return GS_EINVAL;
-	enum gs_status status = find_group(store, &info->key, &group, &is_new);
+	enum gs_status status = judge_time(store, info->time_ms, now_ms);
+	if (status == GS_OK)
+		status = find_group(store, &info->key, &group, &is_new);
 	if (status == GS_ELIMIT)
 		ret->limit = "groups";
 	if (status != GS_OK)
@@ -121,7 +127,34 @@ enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_in
 	group->time_ms = info->time_ms;
 	group->interval_ms = info->interval_ms;
 	store->nstale -= group->stale;
+	store->ngone -= group->gone;
+	group->stale = group->gone = false;
+	return GS_OK;
+}
+
+enum gs_status gs_store_gone(struct gs_store *store, const struct gs_group_key *key, int64_t time_ms, int64_t now_ms,
+    struct gs_store_result *ret) {
+	struct group *group = NULL;
+	bool is_new = false;
+	*ret = (struct gs_store_result){0};
+	enum gs_status status = judge_time(store, time_ms, now_ms);
+	if (status == GS_OK)
+		status = find_group(store, key, &group, &is_new);
+	if (status != GS_OK)
+		return status;
+	if (time_ms < group->time_ms)
+		return GS_ECONFLICT;
+	if (is_new && gs_map_put(store->groups, group->key, group) != GS_OK) {
+		gs_group_free(store, group);
+		return GS_ENOMEM;
+	}
+	ret->series_gone = gs_owner_at(store, group->owner)->count;
+	gs_owner_clear(store, group->owner);
+	store->nstale -= group->stale;
+	store->ngone += !group->gone;
 	group->stale = false;
+	group->gone = true;
+	group->time_ms = time_ms;
 	return GS_OK;
 }
 
@@ -136,11 +169,24 @@ static int64_t patience(const struct gs_store *store, const struct group *group)
 	return store->options.max_age_ms > three ? store->options.max_age_ms : three;
 }
 
+/* A group that is gone has done its part when no older scrape would be taken any more. */
+static bool expire_gone(struct gs_store *store, struct group *group, int64_t now_ms) {
+	int64_t wait = store->options.max_age_ms != 0 ? store->options.max_age_ms : FORGET_STALE_MS;
+	if (!group->gone || now_ms - group->time_ms <= wait)
+		return group->gone;
+	gs_map_remove(store->groups, group->key);
+	gs_group_free(store, group);
+	store->ngone--;
+	return true;
+}
+
 static size_t expire_groups(struct gs_store *store, int64_t now_ms) {
 	size_t cursor = 0, went_stale = 0;
 	struct group *group;
 	while ((group = gs_map_next(store->groups, &cursor, NULL)) != NULL) {
 		int64_t age = now_ms - group->time_ms;
+		if (expire_gone(store, group, now_ms))
+			continue;
 		if (!group->stale && age > patience(store, group)) {
 			gs_owner_clear(store, group->owner);
 			group->stale = true;
@@ -169,17 +215,25 @@ static size_t expire_pushed(struct gs_store *store, const struct owner *owner, i
 	return expired;
 }
 
+size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms) {
+	size_t expired = 0;
+	for (size_t i = 0; i < store->nleases; i++)
+		expired += expire_pushed(store, gs_owner_at(store, store->leases[i]), now_ms);
+	return expired;
+}
+
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	*ret_stale = expire_groups(store, now_ms);
-	*ret_expired = 0;
-	for (size_t i = 0; i < store->nleases; i++)
-		*ret_expired += expire_pushed(store, gs_owner_at(store, store->leases[i]), now_ms);
+	*ret_expired = gs_store_expire_pushed(store, now_ms);
 }
 
 bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret) {
-	const struct group *group = gs_map_next(store->groups, cursor, NULL);
-	if (group == NULL)
-		return false;
+	const struct group *group;
+	do {
+		group = gs_map_next(store->groups, cursor, NULL);
+		if (group == NULL)
+			return false;
+	} while (group->gone);
 	*ret = (struct gs_group_view){
 	    .key = group->names,
 	    .time_ms = group->time_ms,

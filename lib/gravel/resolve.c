@@ -95,6 +95,15 @@ static enum gs_status export_label(struct gs_batch *batch, struct gs_label *labe
 	return GS_OK;
 }
 
+static void drop_empty(struct gs_label *labels, size_t *n) {
+	size_t kept = 0;
+	for (size_t i = 0; i < *n; i++) {
+		if (labels[i].value.n != 0)
+			labels[kept++] = labels[i];
+	}
+	*n = kept;
+}
+
 /* Set the labels of the options on labels[0..*n), by the rule for conflicts. */
 static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels, size_t *n) {
 	for (size_t i = 0; i < batch->options.nlabels; i++) {
@@ -115,6 +124,8 @@ static enum gs_status set_labels(struct gs_batch *batch, struct gs_label *labels
 		else if (old != NULL)
 			*old = labels[--*n];
 	}
+	if (batch->options.rule == GS_LABELS_HONOR)
+		drop_empty(labels, n); /* they have kept away what they were to keep away */
 	/* As in the Pushgateway: with honor_labels an empty instance keeps Prometheus from putting in that of the target. */
 	if (batch->options.gateway && find_label(labels, *n, GS_STR("instance")) == NULL)
 		labels[(*n)++] = (struct gs_label){.name = GS_STR("instance"), .value = GS_STR("")};

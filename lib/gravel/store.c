@@ -120,7 +120,7 @@ enum gs_status gs_store_delete(
 }
 
 struct gs_store_stats gs_store_stats(const struct gs_store *store) {
-	size_t groups = gs_map_count(store->groups);
+	size_t groups = gs_map_count(store->groups) - store->ngone;
 	return (struct gs_store_stats){
 	    .families = store->norder,
 	    .series = store->nseries,

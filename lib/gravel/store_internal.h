@@ -46,6 +46,7 @@ struct group {
 	uint32_t owner;
 	uint32_t times; /* gateway: the owner of its push_time_seconds and push_failure_time_seconds */
 	bool stale;
+	bool gone; /* its source left: without series, kept only so that no older scrape brings it back */
 	struct gs_str
 	    key; /* scraped: publisher 0xff job 0xff instance; gateway: the text of its labels. Stands behind the struct */
 	struct gs_group_key names; /* slices of key; scraped only */
@@ -212,6 +213,7 @@ struct gs_store {
 	size_t nleases;
 	size_t cap_leases;
 	size_t nstale; /* groups */
+	size_t ngone; /* likewise; none of them is stale */
 	uint64_t version; /* the last that a family got */
 	uint64_t shape; /* changes when a family comes, goes, or has other types; not 0 */
 	uint32_t round;

@@ -25,11 +25,14 @@ static void count_result(const struct gs_store_result *result, const char *sourc
 /* Append, then apply: the order that makes a push durable once the log is (DESIGN 6). */
 static enum gs_status apply_logged_locked(struct gs_ingest *ingest, struct entry *entry) {
 	uint64_t position;
-	struct gs_journal_entry logged = {.time_ms = gs_clock_wall_ms(), .body = entry->body};
+	struct gs_journal_entry logged = {
+	    .time_ms = entry->edge ? entry->time_ms : gs_clock_wall_ms(), .body = entry->body};
 	gs_lock_assert_held(&ingest->store_lock); /* so the positions come in the order of the changes */
 	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
 	if (status != GS_OK)
 		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
+	if (entry->edge) /* read again after a restart, what had left by then must have left too */
+		gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, logged.time_ms));
 	if (entry->kind == ENTRY_PUSH)
 		return gs_store_push(ingest->store, entry->batch, logged.time_ms, &entry->result, &entry->err);
 	if (entry->kind == ENTRY_GATEWAY)
@@ -53,8 +56,10 @@ static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
 		gs_log(
 		    GS_LOG_VERBOSE, "refused a push: %u:%u: %s", entry->err.line, entry->err.column, entry->err.text);
 	gs_lock_take(&ingest->queue_lock);
-	ingest->pushes--;
+	ingest->pushes -= !entry->edge;
 	ingest->samples -= entry->held;
+	if (ingest->edge_waits)
+		gs_cond_broadcast(&ingest->space);
 	gs_lock_release(&ingest->queue_lock);
 	entry->done(entry->ctx, entry->status, &entry->err);
 	gs_entry_put(ingest, entry);
@@ -130,12 +135,28 @@ static void apply_scrape(struct gs_ingest *ingest, struct entry *entry) {
 		gs_metric_add_l(GS_M_DROPPED_SAMPLES, (double)dropped, "malformed", NULL);
 }
 
+static void apply_gone(struct gs_ingest *ingest, const struct entry *entry) {
+	struct gs_store_result result = {0};
+	int64_t now_ms = gs_clock_wall_ms();
+	gs_ingest_store_take(ingest);
+	enum gs_status status = gs_store_gone(ingest->store, &entry->info.key, entry->info.time_ms, now_ms, &result);
+	gs_publisher_saw(ingest, entry, now_ms);
+	gs_ingest_store_release(ingest);
+	if (status == GS_OK)
+		gs_metric_add(GS_M_GONE, 1);
+	else
+		gs_metric_add_l(GS_M_DROPPED, 1, drop_reason(status), NULL);
+	gs_log(GS_LOG_VERBOSE, "\"%.*s\", job \"%.*s\", publisher \"%.*s\" is gone: %s%zu series left",
+	    GS_FMT(entry->info.key.instance), GS_FMT(entry->info.key.job), GS_FMT(entry->info.key.publisher),
+	    status == GS_OK ? "" : "not taken, ", result.series_gone);
+}
+
 /* With readers at the store, each take of it may cost the time of one of them: so pushes that wait share one. */
 static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first) {
 	struct entry *end = first;
 	size_t samples = 0;
 	gs_ingest_store_take(ingest);
-	for (; end != NULL && end->kind != ENTRY_SCRAPE && samples < RUN_SAMPLES; end = end->next) {
+	for (; end != NULL && !gs_entry_is_scraped(end) && samples < RUN_SAMPLES; end = end->next) {
 		end->status = apply_logged_locked(ingest, end);
 		samples += gs_batch_stats(end->batch).samples;
 	}
@@ -149,10 +170,13 @@ static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first)
 }
 
 struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
-	if (entry->kind != ENTRY_SCRAPE)
+	if (!gs_entry_is_scraped(entry))
 		return apply_pushes(ingest, entry);
 	struct entry *next = entry->next;
-	apply_scrape(ingest, entry);
+	if (entry->kind == ENTRY_GONE)
+		apply_gone(ingest, entry);
+	else
+		apply_scrape(ingest, entry);
 	gs_entry_put(ingest, entry);
 	return next;
 }

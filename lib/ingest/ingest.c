@@ -9,6 +9,7 @@
 
 #define QUEUE_SCRAPES 256 /* parsed and waiting; then the stream waits */
 #define TICK_MS 1000 /* of expiry */
+#define INGEST_TTL_MS (5 * 60 * 1000) /* of POST /ingest, as PushGatewayRedis has it */
 #define REFRESH_MS 1000 /* a reader waits no longer than this for fresh own metrics */
 #define OWN_TEXT_MAX ((size_t)1024 * 1024 * 1024)
 
@@ -28,11 +29,12 @@ void gs_ingest_store_release(struct gs_ingest *ingest) {
 void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
 	entry->next = NULL;
 	gs_lock_take(&ingest->queue_lock);
-	while (entry->kind == ENTRY_SCRAPE && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
+	bool fed = gs_entry_is_scraped(entry) || entry->edge;
+	while (fed && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
 		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
 	*ingest->tail = entry;
 	ingest->tail = &entry->next;
-	ingest->queued += entry->kind == ENTRY_SCRAPE;
+	ingest->queued += fed;
 	gs_cond_signal(&ingest->work);
 	gs_lock_release(&ingest->queue_lock);
 }
@@ -116,13 +118,15 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 	if (status == GS_OK)
 		status = gs_journal_open_memory(&ingest->journal);
 	ingest->topic = gs_strdup(gs_str_of(options->topic));
+	ingest->pushed = gs_pushed_new();
 	ingest->store = gs_store_new(&options->store);
 	ingest->pieces = gs_pieces_new(GS_LIMIT_RENDER_CACHE);
 	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
 	ingest->own_batch = gs_batch_new();
 	ingest->own_parser = gs_expo_parser_new();
-	if (status != GS_OK || ingest->topic == NULL || ingest->store == NULL || ingest->pieces == NULL ||
-	    ingest->publishers == NULL || ingest->own_batch == NULL || ingest->own_parser == NULL) {
+	if (status != GS_OK || ingest->topic == NULL || ingest->pushed == NULL || ingest->store == NULL ||
+	    ingest->pieces == NULL || ingest->publishers == NULL || ingest->own_batch == NULL ||
+	    ingest->own_parser == NULL) {
 		gs_ingest_free(ingest);
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
 	}
@@ -158,6 +162,7 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 		ingest->free_kits = next;
 	}
 	gs_message_close(ingest);
+	gs_pushed_free(ingest->pushed);
 	gs_publishers_free(ingest);
 	gs_journal_close(ingest->journal);
 	gs_pieces_free(ingest->pieces);
@@ -199,15 +204,19 @@ static void take_back(struct gs_ingest *ingest) {
 	gs_lock_release(&ingest->queue_lock);
 }
 
-static struct entry *push_entry(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind) {
-	struct entry *entry = gs_entry_get(ingest, kind);
-	if (entry == NULL)
-		return NULL;
+static void take_over(struct entry *entry, const struct gs_ingest_push *push) {
 	entry->body = push->body;
 	entry->labels = push->labels;
 	entry->nlabels = push->nlabels;
 	entry->done = push->done;
 	entry->ctx = push->ctx;
+}
+
+static struct entry *push_entry(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind) {
+	struct entry *entry = gs_entry_get(ingest, kind);
+	if (entry == NULL)
+		return NULL;
+	take_over(entry, push);
 	return entry;
 }
 
@@ -233,14 +242,32 @@ static bool hold(struct gs_ingest *ingest, struct entry *entry, struct gs_error 
 	return false;
 }
 
-static enum gs_status parse_push(
-    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
+/* Who pushed it has his answer: so it waits for its turn, however long. */
+static void hold_edge(struct gs_ingest *ingest, struct entry *entry) {
+	size_t n = gs_batch_stats(entry->batch).samples, max = max_samples_in_flight(ingest);
+	gs_lock_take(&ingest->queue_lock);
+	while (ingest->samples != 0 && ingest->samples + n > max && !ingest->stopping) {
+		ingest->edge_waits = true;
+		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
+	}
+	ingest->edge_waits = false;
+	ingest->samples += entry->held = n;
+	gs_lock_release(&ingest->queue_lock);
+}
+
+static int64_t ttl_of(const struct gs_ingest *ingest, const struct gs_ingest_push *push) {
+	bool named = push->ttl_ms != 0 || !push->leaves || ingest->options.store.expiration_ms != 0;
+	return named ? push->ttl_ms : INGEST_TTL_MS;
+}
+
+static enum gs_status read_push(
+    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *why) {
 	struct gs_batch_options options = {
 	    .labels = push->labels,
 	    .nlabels = push->nlabels,
 	    .rule = GS_LABELS_OVERRIDE,
-	    .mode = push->mode,
-	    .ttl_ms = push->ttl_ms,
+	    .mode = push->leaves ? (struct gs_mode){.kind = GS_MODE_REPLACE} : push->mode,
+	    .ttl_ms = ttl_of(ingest, push),
 	    .gateway = entry->kind == ENTRY_GATEWAY,
 	    .max_samples = ingest->options.push_samples,
 	    .max_labels = ingest->options.max_labels,
@@ -251,11 +278,17 @@ static enum gs_status parse_push(
 	if (kit == NULL)
 		return GS_ENOMEM;
 	gs_batch_begin(entry->batch, &options);
-	struct gs_error why = {0};
-	enum gs_status status = gs_batch_read(entry->batch, kit->parser, &push->format, push->body, &why);
+	enum gs_status status = gs_batch_read(entry->batch, kit->parser, &push->format, push->body, why);
 	gs_kit_put(ingest, kit);
 	if (status == GS_ELIMIT)
-		gs_ingest_limited(&why);
+		gs_ingest_limited(why);
+	return status;
+}
+
+static enum gs_status parse_push(
+    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
+	struct gs_error why = {0};
+	enum gs_status status = read_push(ingest, entry, push, &why);
 	if (status == GS_OK && !hold(ingest, entry, &why))
 		status = GS_EAGAIN;
 	if (err != NULL)
@@ -327,6 +360,20 @@ enum gs_status gs_ingest_gateway(
 	else if (status != GS_OK && err != NULL)
 		*err = why;
 	return end_push(ingest, entry, status, &why);
+}
+
+enum gs_status gs_ingest_fill_push(
+    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
+	enum gs_status status = GS_OK;
+	take_over(entry, push);
+	bool reads = entry->kind == ENTRY_PUSH || (entry->kind == ENTRY_GATEWAY && entry->op != GS_GATEWAY_DELETE);
+	if (reads)
+		status = read_push(ingest, entry, push, err);
+	if (entry->kind == ENTRY_GATEWAY && status == GS_EINVAL && gs_batch_stats(entry->batch).parsed)
+		status = turn_into_failure(entry, err);
+	if (status == GS_OK)
+		hold_edge(ingest, entry);
+	return status;
 }
 
 void gs_ingest_refresh(struct gs_ingest *ingest) {

@@ -11,7 +11,7 @@
 #include "gravel/wire/wire.h"
 #include "pieces.h"
 
-enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE };
+enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE, ENTRY_GONE };
 
 /* What every scrape carries beside its samples. */
 struct scrape_gauges {
@@ -32,6 +32,8 @@ struct entry {
 	const struct gs_label *labels; /* of the path, or of the target */
 	size_t nlabels;
 	/* push, delete, gateway */
+	bool edge; /* a poller took it: of its info.key publisher is who, instance the id of the push */
+	int64_t time_ms; /* of an edge push */
 	size_t held; /* its samples, as they count in ingest->samples */
 	struct gs_str body;
 	gs_ingest_done_fn *done;
@@ -41,7 +43,8 @@ struct entry {
 	struct gs_store_result result;
 	enum gs_gateway_op op;
 	const struct gs_error *refused; /* of GS_GATEWAY_FAILED: why; stands in arena */
-	/* scrape */
+	/* scrape; gone has the key and the times */
+	bool results; /* of an aggregation: without gauges */
 	enum gs_label_rule rule;
 	struct scrape_gauges gauges;
 	struct gs_scrape_info info;
@@ -64,6 +67,8 @@ struct publisher {
 	int64_t lag_ms;
 	int64_t skew_ms;
 };
+
+struct gs_pushed;
 
 struct gs_ingest {
 	struct gs_ingest_options options;
@@ -106,6 +111,9 @@ struct gs_ingest {
 	int64_t next_tick_ms; /* monotonic */
 	struct gs_map *publishers; /* changed under store_lock, for those who read it */
 
+	struct gs_pushed *pushed; /* the push thread's alone */
+	bool edge_waits; /* under queue_lock: it waits for samples to be applied */
+
 	/* The message thread's alone. */
 	struct gs_codec *codec;
 	struct gs_wire_joiner *joiner;
@@ -113,6 +121,11 @@ struct gs_ingest {
 	struct gs_buf header_scratch;
 	struct gs_buf part;
 };
+
+/* Whether it came in a message of scrapes, and not as a push. */
+static inline bool gs_entry_is_scraped(const struct entry *entry) {
+	return entry->kind == ENTRY_SCRAPE || entry->kind == ENTRY_GONE;
+}
 
 /* entry.c */
 struct entry *gs_entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */
@@ -129,15 +142,22 @@ void gs_ingest_store_take(struct gs_ingest *ingest);
 bool gs_ingest_store_try(struct gs_ingest *ingest);
 void gs_ingest_store_release(struct gs_ingest *ingest);
 
+/* ingest.c: begin the batch of a push, read its body, and take over what it says; of an edge push, count its samples in, waiting for room. What a gateway push
+ * is refused for is an entry that says so. */
+GS_MUST_USE enum gs_status gs_ingest_fill_push(
+    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err);
+
+/* pushed.c; NULL: no memory */
+struct gs_pushed *gs_pushed_new(void);
+void gs_pushed_free(struct gs_pushed *pushed);
+
 /* apply.c: on the writer's thread: apply the first of a list, and of pushes those that follow it. Returns what is left. */
 struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
 
 /* On any thread: apply and answer a push now if the store is free and nothing has to be waited for; false: queue it. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);
 
-/* limit.c: count what a limit refused, and end ${err} with its key. */
-void gs_ingest_limited(struct gs_error *err);
-/* The same of a scrape, which becomes one that failed: up 0, and none of its samples. GS_ENOMEM. */
+/* limit.c: what gs_ingest_limited does, of a scrape, which becomes one that failed: up 0, and none of its samples. GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_ingest_limited_scrape(struct gs_ingest *ingest, struct entry *entry, const char *limit);
 
 /* own.c: on the writer's thread. */

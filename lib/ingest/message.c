@@ -37,7 +37,8 @@ static void drop(const struct gs_ingest_message *message, const char *reason, co
 	    reason, text);
 }
 
-/* The labels of the target, read by the parser of expositions as those of a sample; copies in the arena of the entry. */
+/* The labels of the target, read by the parser of expositions as those of a sample; copies in the arena of the entry. An empty value is one: it takes the
+ * label away. */
 static enum gs_status read_labels(
     struct gs_expo_parser *parser, struct gs_str text, struct gs_arena *arena, struct gs_label *labels, size_t *n) {
 	struct gs_buf line;
@@ -57,8 +58,7 @@ static enum gs_status read_labels(
 		    gs_arena_dup(arena, event.labels[i].name), gs_arena_dup(arena, event.labels[i].value)};
 		if (label.name.n != event.labels[i].name.n || label.value.n != event.labels[i].value.n)
 			status = GS_ENOMEM;
-		bool ours = gs_str_eq(label.name, GS_STR("job")) || gs_str_eq(label.name, GS_STR("instance")) ||
-			    gs_str_eq(label.name, GS_STR("publisher")) || gs_str_eq(label.name, GS_STR("clearmode"));
+		bool ours = gs_str_eq(label.name, GS_STR("publisher")) || gs_str_eq(label.name, GS_STR("clearmode"));
 		if (status == GS_OK && !ours)
 			labels[(*n)++] = label;
 	}
@@ -103,6 +103,14 @@ static enum gs_status copy_key(struct entry *entry, const struct gs_wire_group *
 	return whole ? GS_OK : GS_ENOMEM;
 }
 
+static bool has_label(const struct gs_label *labels, size_t n, struct gs_str name) {
+	for (size_t i = 0; i < n; i++) {
+		if (gs_str_eq(labels[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 /* The labels of every series of the scrape, in the arena of the entry. */
 static enum gs_status set_labels(
     struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser, const struct gs_wire_header *header) {
@@ -111,8 +119,10 @@ static enum gs_status set_labels(
 	if (labels == NULL)
 		return GS_ENOMEM;
 	enum gs_status status = read_labels(parser, header->labels, entry->arena, labels, &n);
-	labels[n++] = (struct gs_label){GS_STR("job"), entry->info.key.job};
-	labels[n++] = (struct gs_label){GS_STR("instance"), entry->info.key.instance};
+	if (!header->results && !has_label(labels, n, GS_STR("job")))
+		labels[n++] = (struct gs_label){GS_STR("job"), entry->info.key.job};
+	if (!header->results && !has_label(labels, n, GS_STR("instance")))
+		labels[n++] = (struct gs_label){GS_STR("instance"), entry->info.key.instance};
 	if (ingest->options.publisher_label)
 		labels[n++] = (struct gs_label){GS_STR("publisher"), entry->info.key.publisher};
 	entry->labels = labels;
@@ -134,7 +144,7 @@ enum gs_status gs_message_begin(struct gs_ingest *ingest, struct entry *entry, b
 		options.max_value = ingest->options.max_value;
 	}
 	gs_batch_begin(entry->batch, &options);
-	return add_gauges(entry->batch, &entry->gauges);
+	return entry->results ? GS_OK : add_gauges(entry->batch, &entry->gauges);
 }
 
 static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, struct gs_expo_parser *parser,
@@ -144,6 +154,7 @@ static enum gs_status fill_entry(struct gs_ingest *ingest, struct entry *entry, 
 		status = set_labels(ingest, entry, parser, header);
 	if (status != GS_OK)
 		return gs_error_set(err, status, 0, 0, "the labels of the target cannot be read");
+	entry->results = header->results;
 	entry->rule = header->honor_labels ? GS_LABELS_HONOR : GS_LABELS_EXPORT;
 	entry->gauges = (struct scrape_gauges){
 	    .up = header->up,
@@ -222,6 +233,26 @@ static void take_body(struct gs_ingest *ingest, struct entry *entry, const struc
 	gs_entry_put(ingest, entry);
 }
 
+/* What came of the group before this message says nothing any more; nor does what its parts could still have become. */
+static void take_gone(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
+    const struct gs_wire_group *group, const struct gs_wire_header *header) {
+	size_t discarded = 0;
+	enum gs_status status = gs_wire_joiner_forget(ingest->joiner, group, header->time_ms, &discarded);
+	if (discarded != 0)
+		gs_metric_add_l(GS_M_DROPPED, (double)discarded, "incomplete", NULL);
+	if (status == GS_OK)
+		status = copy_key(entry, group);
+	if (status != GS_OK) {
+		drop(message, "memory", "a target that is gone");
+		gs_entry_put(ingest, entry);
+		return;
+	}
+	entry->info.time_ms = entry->end_ms = header->time_ms;
+	entry->sent_ms = header->sent_ms;
+	entry->stored_ms = message->stored_ms;
+	gs_ingest_queue(ingest, entry);
+}
+
 /* They become label values, and one that is not UTF-8 would cost Prometheus the whole exposition. */
 static bool names_are_text(const struct gs_wire_group *group) {
 	return gs_str_is_utf8(group->publisher) && gs_str_is_utf8(group->job) && gs_str_is_utf8(group->instance);
@@ -251,9 +282,13 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 		gs_metric_add_l(GS_M_DROPPED, 1, "max_age", NULL);
 		return;
 	}
-	struct entry *entry = gs_entry_get(ingest, ENTRY_SCRAPE);
+	struct entry *entry = gs_entry_get(ingest, header.kind == GS_WIRE_GONE ? ENTRY_GONE : ENTRY_SCRAPE);
 	if (entry == NULL) {
 		drop(message, "memory", "no entry");
+		return;
+	}
+	if (header.kind == GS_WIRE_GONE) {
+		take_gone(ingest, entry, message, &group, &header);
 		return;
 	}
 	/* A bomb gets no more than its header admits. */

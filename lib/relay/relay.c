@@ -425,3 +425,7 @@ void gs_relay_close(struct gs_relay *relay, int64_t timeout_ms) {
 		gs_log(GS_LOG_WARN, "stopping with %zu messages that NATS did not acknowledge", stats.messages);
 	relay_free(relay);
 }
+
+struct gs_bus *gs_relay_bus(struct gs_relay *relay) {
+	return relay->bus;
+}

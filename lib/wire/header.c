@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "header.h"
+
 #include "escape.h"
 #include "gravel/base/num.h"
 #include "gravel/wire/wire.h"
 
 #define KIND_SCRAPE "s"
+#define KIND_GONE "g"
 #define CAUSE_MAX 32
 #define CAUSE_UNKNOWN "unknown"
 #define EXACT_MAX (UINT64_C(1) << 53) /* what any reader holds exactly, one with doubles only too */
 #define VERSION_MAX 65535
 
 /* The keys of version 1 after v and k, in the order in which they are written. docs/PROTOCOL.md has the same table. */
-enum key { TIME, SENT, INTERVAL, DURATION, UP, SAMPLES, KEPT, ADDED, BODY, PART, PARTS, HONOR, NUMBERS };
+enum key { TIME, SENT, INTERVAL, DURATION, UP, SAMPLES, KEPT, ADDED, BODY, PART, PARTS, HONOR, RESULTS, NUMBERS };
 
 static const struct {
 	char name;
@@ -30,6 +33,7 @@ static const struct {
     [PART] = {'p', false, GS_LIMIT_PARTS - 1, GS_EINVAL},
     [PARTS] = {'q', false, GS_LIMIT_PARTS, GS_ELIMIT},
     [HONOR] = {'h', false, 1, GS_EINVAL},
+    [RESULTS] = {'e', false, 1, GS_EINVAL},
 };
 
 /* The words of key f. Text has none: it is what is meant without the key. */
@@ -74,22 +78,47 @@ static void add_cause(struct gs_buf *out, struct gs_str cause) {
 		gs_buf_char(out, is_cause_byte(cause.p[i]) ? cause.p[i] : '_');
 }
 
-static void add_format(struct gs_buf *out, const struct gs_wire_header *header) {
+void gs_wire_add_format(struct gs_buf *out, enum gs_expo_format format, bool utf8_names) {
 	for (size_t i = 0; i < FORMATS; i++) {
-		bool utf8_names = header->format == GS_FORMAT_OPENMETRICS && header->utf8_names;
-		if (formats[i].format != header->format || formats[i].utf8_names != utf8_names)
+		bool utf8 = format == GS_FORMAT_OPENMETRICS && utf8_names;
+		if (formats[i].format != format || formats[i].utf8_names != utf8)
 			continue;
 		gs_buf_cstr(out, " f=");
 		gs_buf_str(out, formats[i].word);
 	}
 }
 
+enum gs_status gs_wire_read_format(struct gs_str value, enum gs_expo_format *ret_format, bool *ret_utf8_names) {
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!gs_str_eq(formats[i].word, value))
+			continue;
+		*ret_format = formats[i].format;
+		*ret_utf8_names = formats[i].utf8_names;
+		return GS_OK;
+	}
+	return value.n != 0 ? GS_EUNSUPPORTED : GS_EINVAL;
+}
+
+void gs_wire_add_text(struct gs_buf *out, struct gs_str text) {
+	gs_wire_escape_add(out, &label_rule, text);
+}
+
+enum gs_status gs_wire_read_text(struct gs_buf *scratch, struct gs_str value, struct gs_str *ret) {
+	size_t at = scratch->n;
+	enum gs_status status = gs_wire_escape_undo(scratch, &label_rule, value);
+	if (status == GS_OK)
+		*ret = gs_str_make(scratch->p + at, scratch->n - at);
+	return status;
+}
+
 void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *header) {
 	gs_buf_cstr(out, "v=");
 	gs_buf_u64(out, GS_WIRE_VERSION);
-	gs_buf_cstr(out, " k=" KIND_SCRAPE);
+	gs_buf_cstr(out, header->kind == GS_WIRE_GONE ? " k=" KIND_GONE : " k=" KIND_SCRAPE);
 	add_number(out, TIME, header->time_ms);
 	add_number(out, SENT, header->sent_ms);
+	if (header->kind == GS_WIRE_GONE)
+		return;
 	add_number(out, INTERVAL, header->interval_ms);
 	add_number(out, DURATION, header->duration_us);
 	add_count(out, UP, header->up);
@@ -105,12 +134,14 @@ void gs_wire_header_write(struct gs_buf *out, const struct gs_wire_header *heade
 		add_count(out, PARTS, header->parts);
 	if (header->honor_labels)
 		add_count(out, HONOR, 1);
-	add_format(out, header);
+	if (header->results)
+		add_count(out, RESULTS, 1);
+	gs_wire_add_format(out, header->format, header->utf8_names);
 	if (!header->up)
 		add_cause(out, header->cause);
 	if (header->labels.n != 0) {
 		gs_buf_cstr(out, " l=");
-		gs_wire_escape_add(out, &label_rule, header->labels);
+		gs_wire_add_text(out, header->labels);
 	}
 }
 
@@ -120,6 +151,7 @@ struct parse {
 	struct gs_str rest;
 	struct gs_buf *scratch; /* has room for the line: no slice moves */
 	struct gs_error *err;
+	enum gs_wire_kind kind;
 	uint64_t numbers[NUMBERS];
 	bool has[NUMBERS];
 	bool has_cause;
@@ -182,29 +214,23 @@ static enum gs_status read_cause(struct parse *p, struct gs_str key, struct gs_s
 }
 
 static enum gs_status read_labels(struct parse *p, struct gs_str key, struct gs_str value) {
-	size_t at = p->scratch->n;
 	if (p->has_labels)
 		return duplicate(p, key);
-	enum gs_status status = gs_wire_escape_undo(p->scratch, &label_rule, value);
+	enum gs_status status = gs_wire_read_text(p->scratch, value, &p->labels);
 	if (status != GS_OK)
 		return gs_error_set(p->err, status, 1, column_of(p, key), "key l is not escaped as it must be");
 	p->has_labels = true;
-	p->labels = gs_str_make(p->scratch->p + at, p->scratch->n - at);
 	return GS_OK;
 }
 
 static enum gs_status read_format(struct parse *p, struct gs_str key, struct gs_str value) {
 	if (p->has_format)
 		return duplicate(p, key);
-	for (size_t i = 0; i < FORMATS; i++) {
-		if (!gs_str_eq(formats[i].word, value))
-			continue;
-		p->has_format = true;
-		p->format = formats[i].format;
-		p->utf8_names = formats[i].utf8_names;
+	p->has_format = true;
+	enum gs_status status = gs_wire_read_format(value, &p->format, &p->utf8_names);
+	if (status == GS_OK)
 		return GS_OK;
-	}
-	return gs_error_set(p->err, value.n != 0 ? GS_EUNSUPPORTED : GS_EINVAL, 1, column_of(p, key), "format %.*s",
+	return gs_error_set(p->err, status, 1, column_of(p, key), "format %.*s",
 	    value.n < CAUSE_MAX ? (int)value.n : CAUSE_MAX, value.p);
 }
 
@@ -217,6 +243,8 @@ static enum gs_status read_pair(struct parse *p) {
 		return GS_OK; /* a later writer's */
 	if (key.p[0] == 'v' || key.p[0] == 'k')
 		return duplicate(p, key);
+	if (p->kind == GS_WIRE_GONE && key.p[0] != keys[TIME].name && key.p[0] != keys[SENT].name)
+		return GS_OK;
 	if (key.p[0] == 'c')
 		return read_cause(p, key, value);
 	if (key.p[0] == 'f')
@@ -248,7 +276,8 @@ static enum gs_status read_front(struct parse *p) {
 		return status;
 	if (!gs_str_eq(key, GS_STR("k")) || value.n == 0)
 		return gs_error_set(p->err, GS_EINVAL, 1, column_of(p, key), "key k must come second");
-	if (!gs_str_eq(value, GS_STR(KIND_SCRAPE)))
+	p->kind = gs_str_eq(value, GS_STR(KIND_GONE)) ? GS_WIRE_GONE : GS_WIRE_SCRAPE;
+	if (p->kind == GS_WIRE_SCRAPE && !gs_str_eq(value, GS_STR(KIND_SCRAPE)))
 		return gs_error_set(p->err, GS_EUNSUPPORTED, 1, column_of(p, key), "kind %.*s",
 		    value.n < CAUSE_MAX ? (int)value.n : CAUSE_MAX, value.p);
 	return GS_OK;
@@ -257,17 +286,19 @@ static enum gs_status read_front(struct parse *p) {
 /* What no single key can know. */
 static enum gs_status check_whole(struct parse *p) {
 	for (enum key i = 0; i < NUMBERS; i++) {
-		if (keys[i].required && !p->has[i])
+		if (keys[i].required && !p->has[i] && (p->kind == GS_WIRE_SCRAPE || i == TIME || i == SENT))
 			return gs_error_set(p->err, GS_EINVAL, 1, 0, "key %c is missing", keys[i].name);
 	}
+	if (!p->has[PARTS])
+		p->numbers[PARTS] = 1;
+	if (p->kind == GS_WIRE_GONE)
+		return GS_OK;
 	if (p->numbers[UP] == 0 && !p->has_cause)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key c is missing");
 	if (p->numbers[UP] == 1 && p->has_cause)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key c with up 1");
 	if (!p->has[KEPT])
 		p->numbers[KEPT] = p->numbers[SAMPLES];
-	if (!p->has[PARTS])
-		p->numbers[PARTS] = 1;
 	if (p->numbers[PARTS] == 0)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key q is 0");
 	if (p->numbers[PART] >= p->numbers[PARTS])
@@ -278,9 +309,10 @@ static enum gs_status check_whole(struct parse *p) {
 static void fill(const struct parse *p, struct gs_wire_header *ret) {
 	const uint64_t *v = p->numbers;
 	*ret = (struct gs_wire_header){
-	    .kind = GS_WIRE_SCRAPE,
+	    .kind = p->kind,
 	    .up = v[UP] == 1,
 	    .honor_labels = v[HONOR] == 1,
+	    .results = v[RESULTS] == 1,
 	    .time_ms = (int64_t)v[TIME],
 	    .sent_ms = (int64_t)v[SENT],
 	    .interval_ms = (int64_t)v[INTERVAL],
@@ -298,9 +330,7 @@ static void fill(const struct parse *p, struct gs_wire_header *ret) {
 	};
 }
 
-enum gs_status gs_wire_header_parse(
-    struct gs_str line, struct gs_buf *scratch, struct gs_wire_header *ret_header, struct gs_error *err) {
-	struct parse p = {.line = line, .rest = line, .scratch = scratch, .err = err};
+enum gs_status gs_wire_check_line(struct gs_str line, struct gs_buf *scratch, struct gs_error *err) {
 	gs_buf_clear(scratch);
 	if (line.n > GS_LIMIT_HEADER)
 		return gs_error_set(err, GS_ELIMIT, 1, 0, "longer than %d bytes", GS_LIMIT_HEADER);
@@ -312,7 +342,15 @@ enum gs_status gs_wire_header_parse(
 		return gs_error_set(err, GS_EINVAL, 1, 0, "empty line");
 	if (gs_buf_reserve(scratch, line.n) == NULL)
 		return gs_error_set(err, scratch->status, 1, 0, "no memory for the line");
-	enum gs_status status = read_front(&p);
+	return GS_OK;
+}
+
+enum gs_status gs_wire_header_parse(
+    struct gs_str line, struct gs_buf *scratch, struct gs_wire_header *ret_header, struct gs_error *err) {
+	struct parse p = {.line = line, .rest = line, .scratch = scratch, .err = err};
+	enum gs_status status = gs_wire_check_line(line, scratch, err);
+	if (status == GS_OK)
+		status = read_front(&p);
 	while (status == GS_OK && p.rest.n != 0)
 		status = read_pair(&p);
 	if (status == GS_OK)

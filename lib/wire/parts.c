@@ -249,6 +249,22 @@ enum gs_status gs_wire_joiner_add(struct gs_wire_joiner *joiner, const struct gs
 	return GS_OK;
 }
 
+enum gs_status gs_wire_joiner_forget(
+    struct gs_wire_joiner *joiner, const struct gs_wire_group *group, int64_t time_ms, size_t *ret_dropped) {
+	*ret_dropped = 0;
+	if (joiner->oldest == NULL)
+		return GS_OK;
+	enum gs_status status = make_key(joiner, group);
+	if (status != GS_OK)
+		return status;
+	struct entry *e = gs_map_get(joiner->map, gs_buf_slice(&joiner->key));
+	if (e != NULL && e->time_ms <= time_ms) {
+		discard(joiner, e);
+		*ret_dropped = 1;
+	}
+	return GS_OK;
+}
+
 size_t gs_wire_joiner_bytes(const struct gs_wire_joiner *joiner) {
 	return joiner->bytes;
 }

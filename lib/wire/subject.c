@@ -61,7 +61,8 @@ enum gs_status gs_wire_parse_subject(struct gs_str subject, struct gs_str topic,
 	return status == GS_OK ? parse_slot(rest, ret_slot) : status;
 }
 
-void gs_wire_message_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms, uint32_t slot) {
+/* What the ids of one group and time have in common. */
+static void add_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms) {
 	/* Each hash seeds the next, so that ("ab", "c") and ("a", "bc") differ. */
 	uint64_t hash = gs_hash_stable(group->publisher, 0);
 	hash = gs_hash_stable(group->job, hash);
@@ -69,5 +70,14 @@ void gs_wire_message_id(struct gs_buf *out, const struct gs_wire_group *group, i
 	gs_buf_printf(out, "%016" PRIx64 ".", hash);
 	gs_buf_i64(out, time_ms);
 	gs_buf_char(out, '.');
+}
+
+void gs_wire_message_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms, uint32_t slot) {
+	add_id(out, group, time_ms);
 	gs_buf_u64(out, slot);
+}
+
+void gs_wire_gone_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms) {
+	add_id(out, group, time_ms);
+	gs_buf_cstr(out, "gone");
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gravel/wire/push.h"
 #include "gravel/wire/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,19 +18,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 static bool same_header(const struct gs_wire_header *a, const struct gs_wire_header *b) {
-	return a->kind == b->kind && a->up == b->up && a->honor_labels == b->honor_labels && a->time_ms == b->time_ms &&
-	       a->sent_ms == b->sent_ms && a->interval_ms == b->interval_ms && a->duration_us == b->duration_us &&
-	       a->samples == b->samples && a->samples_kept == b->samples_kept && a->series_added == b->series_added &&
-	       a->body_size == b->body_size && a->part == b->part && a->parts == b->parts &&
-	       gs_str_eq(a->cause, b->cause) && gs_str_eq(a->labels, b->labels);
+	return a->kind == b->kind && a->up == b->up && a->honor_labels == b->honor_labels && a->results == b->results &&
+	       a->time_ms == b->time_ms && a->sent_ms == b->sent_ms && a->interval_ms == b->interval_ms &&
+	       a->duration_us == b->duration_us && a->samples == b->samples && a->samples_kept == b->samples_kept &&
+	       a->series_added == b->series_added && a->body_size == b->body_size && a->part == b->part &&
+	       a->parts == b->parts && gs_str_eq(a->cause, b->cause) && gs_str_eq(a->labels, b->labels);
 }
 
 static void check_header(const struct gs_wire_header *h) {
-	CHECK(h->kind == GS_WIRE_SCRAPE);
+	CHECK(h->kind == GS_WIRE_SCRAPE || h->kind == GS_WIRE_GONE);
 	CHECK(h->time_ms >= 0 && h->sent_ms >= 0 && h->interval_ms >= 0 && h->duration_us >= 0);
 	CHECK(h->body_size <= GS_LIMIT_WIRE_BODY);
 	CHECK(h->parts >= 1 && h->parts <= GS_LIMIT_PARTS && h->part < h->parts);
-	CHECK(h->up == (h->cause.n == 0));
+	CHECK(h->kind == GS_WIRE_GONE || h->up == (h->cause.n == 0));
 }
 
 static void fuzz_header(struct gs_str line) {
@@ -50,6 +51,44 @@ static void fuzz_header(struct gs_str line) {
 	}
 	gs_buf_free(&scratch);
 	gs_buf_free(&again);
+	gs_buf_free(&out);
+}
+
+static void fuzz_push(struct gs_str line) {
+	struct gs_buf scratch, out, again;
+	struct gs_wire_push push, back;
+	struct gs_error err = {0};
+	gs_buf_init(&scratch, GS_LIMIT_HEADER);
+	gs_buf_init(&again, GS_LIMIT_HEADER);
+	gs_buf_init(&out, 2 * GS_LIMIT_HEADER);
+	enum gs_status status = gs_wire_push_parse(line, &scratch, &push, &err);
+	CHECK(status == GS_OK || err.text[0] != '\0');
+	if (status == GS_OK) {
+		CHECK(push.parts >= 1 && push.parts <= GS_LIMIT_PARTS && push.part < push.parts);
+		CHECK(push.body_size <= GS_LIMIT_WIRE_BODY && push.id.n >= 1 && push.id.n <= GS_WIRE_PUSH_ID_MAX);
+		gs_wire_push_write(&out, &push);
+		CHECK(out.status == GS_OK && out.n <= line.n);
+		CHECK(gs_wire_push_parse(gs_buf_slice(&out), &again, &back, NULL) == GS_OK);
+		CHECK(back.op == push.op && back.time_ms == push.time_ms && back.ttl_ms == push.ttl_ms &&
+		      back.body_size == push.body_size && back.labels_size == push.labels_size &&
+		      back.part == push.part && back.parts == push.parts && back.format == push.format &&
+		      gs_str_eq(back.id, push.id) && gs_str_eq(back.mode, push.mode) &&
+		      gs_str_eq(back.publisher, push.publisher));
+	}
+	gs_buf_free(&scratch);
+	gs_buf_free(&again);
+	gs_buf_free(&out);
+}
+
+static void fuzz_labels(struct gs_str text) {
+	struct gs_label labels[8];
+	struct gs_buf out;
+	size_t n = 0;
+	gs_buf_init(&out, 2 * text.n + 64);
+	if (gs_wire_push_read_labels(text, labels, 8, &n) == GS_OK) {
+		gs_wire_push_add_labels(&out, labels, n);
+		CHECK(out.status == GS_OK && out.n <= text.n);
+	}
 	gs_buf_free(&out);
 }
 
@@ -92,6 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct gs_str line, rest;
 	gs_str_cut(gs_str_make((const char *)data, size), '\n', &line, &rest);
 	fuzz_header(line);
+	fuzz_push(line);
+	fuzz_labels(rest);
 	fuzz_subject(rest, GS_STR("t"));
 	fuzz_writer(line);
 	return 0;

@@ -41,7 +41,10 @@ static void send(
 		demand(gs_codec_compress(codec, GS_CODEC_ZSTD, 1, body, &packed) == GS_OK, "compression");
 		message.data = gs_buf_slice(&packed);
 	}
-	gs_ingest_message(ingest, &message);
+	if (gs_str_starts(subject, GS_STR("t.push.")))
+		gs_ingest_pushed(ingest, &message);
+	else
+		gs_ingest_message(ingest, &message);
 	gs_buf_free(&line);
 	gs_buf_free(&packed);
 }

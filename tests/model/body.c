@@ -203,12 +203,20 @@ static void set_label(const struct m_batch *batch, struct m_point *point, const 
 	}
 }
 
+/* Whether an empty label of a sample says that the one of the batch is not to be set. */
+static bool keeps_away(const struct m_batch *batch, const char *name) {
+	bool set = false;
+	for (unsigned i = 0; i < batch->options.nlabels; i++)
+		set = set || m_same(batch->options.labels[i].name, name);
+	return set && batch->options.rule == M_HONOR;
+}
+
 /* The labels of the point that a sample belongs to. *ret_bound is the text of its le or quantile. False: a label that only parts have. */
 static bool point_labels(const struct m_batch *batch, const struct m_line *line, const char *bound, bool is_bound,
     struct m_point *point, const char **ret_bound) {
 	*ret_bound = "";
 	for (unsigned i = 0; i < line->nlabels; i++) {
-		if (line->labels[i].value[0] == '\0')
+		if (line->labels[i].value[0] == '\0' && !keeps_away(batch, line->labels[i].name))
 			continue;
 		if (is_bound && m_same(line->labels[i].name, bound))
 			*ret_bound = line->labels[i].value;
@@ -219,6 +227,10 @@ static bool point_labels(const struct m_batch *batch, const struct m_line *line,
 		point->labels[point->nlabels++] = (struct m_label){"clearmode", line->mode->text};
 	for (unsigned i = 0; i < batch->options.nlabels; i++)
 		set_label(batch, point, &batch->options.labels[i]);
+	for (unsigned i = point->nlabels; batch->options.rule == M_HONOR && i-- > 0;) {
+		if (point->labels[i].value[0] == '\0')
+			remove_label(point, &point->labels[i]);
+	}
 	if (batch->options.gateway && m_find_label(point->labels, point->nlabels, "instance") == NULL)
 		point->labels[point->nlabels++] = (struct m_label){"instance", ""};
 	m_sort_labels(point->labels, point->nlabels);

@@ -572,7 +572,33 @@ enum gs_status m_scrape(struct model *model, const struct m_group *like, const s
 	}
 	*group = *like;
 	group->owner = owner;
+	group->stale = group->gone = false;
+	return GS_OK;
+}
+
+/* Its series leave, and what is remembered is that nothing older of it counts. */
+enum gs_status m_gone(struct model *model, const struct m_group *like, int64_t now_ms, struct m_result *ret) {
+	int64_t age = now_ms - like->time_ms, max = model->limits.max_age_ms;
+	*ret = (struct m_result){0};
+	if (max != 0 && age > max)
+		return GS_ESTALE;
+	if (max != 0 && -age > max)
+		return GS_EINVAL;
+	struct m_group *group = find_group(model, like);
+	if (group == NULL && model->ngroups >= model->limits.max_groups)
+		return GS_ELIMIT;
+	if (group != NULL && like->time_ms < group->time_ms)
+		return GS_ECONFLICT;
+	if (group == NULL) {
+		m_demand(model->ngroups < M_GROUPS, "too many groups");
+		group = &model->groups[model->ngroups++];
+		*group = *like;
+		group->owner = model->next_owner++;
+	}
+	ret->series_gone = m_remove_series(model, m_is_owned, &group->owner);
+	group->time_ms = like->time_ms;
 	group->stale = false;
+	group->gone = true;
 	return GS_OK;
 }
 
@@ -595,6 +621,11 @@ static size_t expire_groups(struct model *model, int64_t now_ms) {
 	for (size_t i = model->ngroups; i-- > 0;) {
 		struct m_group *group = &model->groups[i];
 		int64_t age = now_ms - group->time_ms, max = model->limits.max_age_ms;
+		if (group->gone) {
+			if (age > (max != 0 ? max : FORGET_STALE_MS))
+				*group = model->groups[--model->ngroups];
+			continue;
+		}
 		int64_t patience = max > 3 * group->interval_ms ? max : 3 * group->interval_ms;
 		if (age > patience && !group->stale) {
 			(void)m_remove_series(model, m_is_owned, &group->owner);

@@ -185,6 +185,7 @@ struct m_group {
 	int64_t time_ms;
 	int64_t interval_ms;
 	bool stale;
+	bool gone; /* without series, and in no list */
 };
 
 /* A group of the Pushgateway's dialect. Its times are series of an owner of their own, whose number is the next. */
@@ -285,6 +286,7 @@ void m_free(struct model *model);
 enum gs_status m_push(struct model *model, const struct m_batch *batch, int64_t now_ms, struct m_result *ret);
 enum gs_status m_scrape(struct model *model, const struct m_group *group, const struct m_batch *batch, int64_t now_ms,
     struct m_result *ret);
+enum gs_status m_gone(struct model *model, const struct m_group *group, int64_t now_ms, struct m_result *ret);
 enum gs_status m_own(struct model *model, const struct m_batch *batch, int64_t now_ms);
 void m_delete(struct model *model, const struct m_label *labels, unsigned nlabels, struct m_result *ret);
 void m_expire(struct model *model, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);

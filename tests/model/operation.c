@@ -352,9 +352,10 @@ static void make_gateway(struct dice *dice, struct op *op) {
 		op->body.lines[i].has_time = false;
 }
 
-static void make_scrape(struct dice *dice, struct op *op) {
+static void make_group(struct dice *dice, struct op *op) {
 	static const char *const words[] = {"1", "2", "3"};
 	struct m_group *group = &op->group;
+	*group = (struct m_group){0};
 	group->publisher = chance(dice, 80) ? "p" : "";
 	group->job = words[below(dice, 2)];
 	group->instance = words[below(dice, 3)];
@@ -362,6 +363,11 @@ static void make_scrape(struct dice *dice, struct op *op) {
 	group->time_ms = op->now_ms - below(dice, 1500);
 	if (chance(dice, 5))
 		group->time_ms += (int64_t)below(dice, 400000) - 200000;
+}
+
+static void make_scrape(struct dice *dice, struct op *op) {
+	const struct m_group *group = &op->group;
+	make_group(dice, op);
 	struct m_label *labels = op->options.labels;
 	labels[0] = (struct m_label){"job", group->job};
 	labels[1] = (struct m_label){"instance", group->instance};
@@ -410,7 +416,7 @@ void op_make(uint64_t seed, uint64_t number, int64_t now_ms, struct op *ret) {
 	ret->options = (struct m_options){0};
 	ret->body.n = 0;
 	ret->nlabels = 0;
-	static const unsigned upto[OP_KINDS] = {45, 75, 78, 82, 90, 100};
+	static const unsigned upto[OP_KINDS] = {45, 74, 77, 81, 89, 97, 100};
 	for (ret->kind = OP_PUSH; kind >= upto[ret->kind];)
 		ret->kind++;
 	if (ret->kind == OP_GATEWAY && !op_has[FEATURE_GATEWAY])
@@ -436,6 +442,9 @@ void op_make(uint64_t seed, uint64_t number, int64_t now_ms, struct op *ret) {
 	case OP_GATEWAY:
 		make_gateway(&dice, ret);
 		break;
+	case OP_GONE:
+		make_group(&dice, ret);
+		break;
 	case OP_EXPIRE:
 	case OP_KINDS:
 		break;
@@ -450,11 +459,11 @@ static void print_labels(struct gs_buf *out, const struct m_label *labels, unsig
 }
 
 void op_print(const struct op *op, struct gs_buf *out) {
-	static const char *const kinds[OP_KINDS] = {"push", "scrape", "own", "delete", "expire", "gateway"};
+	static const char *const kinds[OP_KINDS] = {"push", "scrape", "own", "delete", "expire", "gateway", "gone"};
 	static const char *const gateway_ops[] = {"PUT", "POST", "DELETE", "failed"};
 	static const char *const rules[] = {"override", "honor", "export"};
 	gs_buf_printf(out, "%s at %lld", kinds[op->kind], (long long)op->now_ms);
-	if (op->kind == OP_SCRAPE)
+	if (op->kind == OP_SCRAPE || op->kind == OP_GONE)
 		gs_buf_printf(out, ", group %s/%s/%s of %lld every %lld ms", op->group.publisher, op->group.job,
 		    op->group.instance, (long long)op->group.time_ms, (long long)op->group.interval_ms);
 	if (op->kind == OP_GATEWAY)

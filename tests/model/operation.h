@@ -9,7 +9,7 @@
  * sequence can be run again, and a failing one be made shorter.
  */
 
-enum op_kind { OP_PUSH, OP_SCRAPE, OP_OWN, OP_DELETE, OP_EXPIRE, OP_GATEWAY, OP_KINDS };
+enum op_kind { OP_PUSH, OP_SCRAPE, OP_OWN, OP_DELETE, OP_EXPIRE, OP_GATEWAY, OP_GONE, OP_KINDS };
 
 struct op {
 	enum op_kind kind;

@@ -26,6 +26,8 @@ const char *const run_event_names[EVENTS] = {
     "scrapes stale",
     "scrapes of the future",
     "scrapes not newer",
+    "targets gone",
+    "those with a newer scrape",
     "groups gone stale",
     "series expired",
     "operations without memory",
@@ -148,6 +150,8 @@ static enum gs_status apply_to_store(
 	case OP_GATEWAY:
 		return gs_store_gateway(feed->store, gateway_ops[op->gateway], labels, nlabels,
 		    reads_body(op) ? feed->batch : NULL, op->now_ms, ret, err);
+	case OP_GONE:
+		return gs_store_gone(feed->store, &info.key, info.time_ms, op->now_ms, ret);
 	case OP_EXPIRE:
 		gs_store_expire(feed->store, op->now_ms, &ret->series_new, &ret->series_gone);
 		return GS_OK;
@@ -171,6 +175,8 @@ static enum gs_status apply_to_model(struct run *run, const struct op *op, struc
 		return GS_OK;
 	case OP_GATEWAY:
 		return m_gateway(run->model, op->gateway, op->labels, op->nlabels, &run->batch, op->now_ms, ret);
+	case OP_GONE:
+		return m_gone(run->model, &op->group, op->now_ms, ret);
 	case OP_EXPIRE:
 		m_expire(run->model, op->now_ms, &ret->series_new, &ret->series_gone);
 		return GS_OK;
@@ -191,6 +197,8 @@ static void count_status(struct run *run, const struct op *op, enum gs_status st
 	count(run, EVENT_SCRAPE_STALE, scrape && status == GS_ESTALE);
 	count(run, EVENT_SCRAPE_FUTURE, scrape && status == GS_EINVAL);
 	count(run, EVENT_SCRAPE_OLD, scrape && status == GS_ECONFLICT);
+	count(run, EVENT_GONE, op->kind == OP_GONE && status == GS_OK);
+	count(run, EVENT_GONE_OLD, op->kind == OP_GONE && status == GS_ECONFLICT);
 	count(run, EVENT_GATEWAY, op->kind == OP_GATEWAY && status == GS_OK);
 	count(run, EVENT_GATEWAY_CONFLICT, op->kind == OP_GATEWAY && status == GS_ECONFLICT);
 	count(run, EVENT_GROUPS_STALE, expire ? result->series_new : 0);
@@ -296,13 +304,17 @@ static bool same_groups(struct run *run) {
 			    gs_str_eq(view.key.instance, gs_str_of(g->instance)))
 				group = g;
 		}
-		if (group == NULL || view.time_ms != group->time_ms || view.interval_ms != group->interval_ms ||
-		    view.stale != group->stale || view.series != m_owned(run->model, group->owner))
+		if (group == NULL || group->gone || view.time_ms != group->time_ms ||
+		    view.interval_ms != group->interval_ms || view.stale != group->stale ||
+		    view.series != m_owned(run->model, group->owner))
 			return differs(run, "group %.*s/%.*s/%.*s differs", GS_FMT(view.key.publisher),
 			    GS_FMT(view.key.job), GS_FMT(view.key.instance));
 		n++;
 	}
-	return n == run->model->ngroups || differs(run, "%zu groups, not %zu", n, run->model->ngroups);
+	size_t gone = 0;
+	for (size_t i = 0; i < run->model->ngroups; i++)
+		gone += run->model->groups[i].gone;
+	return n == run->model->ngroups - gone || differs(run, "%zu groups, not %zu", n, run->model->ngroups - gone);
 }
 
 static bool is_gateway(struct run *run, const struct gs_gateway_view *view, const struct m_gateway *group) {
@@ -334,12 +346,14 @@ static bool same_gateways(struct run *run) {
 
 static bool same_stats(struct run *run, size_t families) {
 	struct gs_store_stats stats = gs_store_stats(run->first.store);
-	size_t stale = 0;
-	for (size_t i = 0; i < run->model->ngroups; i++)
+	size_t stale = 0, gone = 0;
+	for (size_t i = 0; i < run->model->ngroups; i++) {
 		stale += run->model->groups[i].stale;
+		gone += run->model->groups[i].gone;
+	}
 	return (stats.families == families && stats.series == run->model->nseries && stats.groups_stale == stale &&
 		   stats.groups_gateway == run->model->ngateways &&
-		   stats.groups_fresh == run->model->ngroups - stale) ||
+		   stats.groups_fresh == run->model->ngroups - stale - gone) ||
 	       differs(run, "stats: %zu families of %zu, %zu series of %zu, %zu+%zu groups of %zu, %zu stale",
 		   stats.families, families, stats.series, run->model->nseries, stats.groups_fresh, stats.groups_stale,
 		   run->model->ngroups, stale);

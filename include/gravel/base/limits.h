@@ -29,6 +29,10 @@
 #define GS_LIMIT_SAMPLES_IN_FLIGHT                                                                                     \
 	2000000 /* fixed, but twice push_samples if that is more: of pushes that were read and wait; a sample can take 450 bytes */
 
+/* Fixed: of pushes from the edge, how long and how many ids are remembered, so that none counts twice; an id costs some hundred bytes. */
+#define GS_LIMIT_PUSH_ID_MS (2 * 3600 * 1000)
+#define GS_LIMIT_PUSH_IDS 200000
+
 #define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
 
 /* Store. receiver.limits.series, series_per_group, series_per_family, groups */
@@ -61,6 +65,9 @@
 
 /* Poller's memory of what it could not send: poller_stream.buffer. */
 #define GS_LIMIT_OUTBOX (64 * 1024 * 1024)
+
+/* Poller's memory of pushes that are not acknowledged yet. Fixed: some seconds of what a site pushes. */
+#define GS_LIMIT_FORWARD (64 * 1024 * 1024)
 
 /* Codec. Fixed: RFC 9659 allows no larger window for Content-Encoding zstd, and a frame of a few bytes can claim it. */
 #define GS_LIMIT_ZSTD_WINDOW_LOG 23

@@ -22,6 +22,7 @@ struct gs_lock {
 
 /* Ranks, lowest is taken first. */
 enum gs_lock_rank {
+	GS_RANK_FORWARD = 20, /* forward: pushes that wait for their acks */
 	GS_RANK_OUTBOX = 30, /* bus: unsent messages */
 	GS_RANK_INGEST = 40, /* ingest: queue of entries */
 	GS_RANK_TURN = 45, /* ingest: who is next at the store */

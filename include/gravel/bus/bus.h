@@ -22,6 +22,7 @@ struct gs_bus_stream {
 	int64_t max_age_ms;
 	int64_t max_msgs_per_subject;
 	bool memory;
+	bool whole; /* a log: consumed from its first message, not from the last one of every subject */
 };
 
 /* The result of one publish: GS_OK when JetStream has acknowledged (a duplicate counts as that), GS_EIO or GS_EAGAIN otherwise. Called on a
@@ -56,11 +57,20 @@ struct gs_bus_options {
 	void *ctx;
 };
 
+/* Which stream of a bus: the one that it was opened with, or the one that was added. */
+enum gs_bus_lane { GS_BUS_FIRST, GS_BUS_SECOND };
+
 /** gs_bus_open(options, ret_bus, err):
  * Start. Does not wait for a connection and does not fail because there is none; GS_EINVAL with ${err} for URLs that nats.c refuses, GS_ENOMEM. Options are
  * copied. */
 GS_MUST_USE enum gs_status gs_bus_open(
     const struct gs_bus_options *options, struct gs_bus **ret_bus, struct gs_error *err);
+
+/** gs_bus_add_stream(bus, options, err):
+ * Add the second stream to the same connection: it is made, compared, published to and consumed by itself, with its own callbacks and limits; what is wrong
+ * with one stream does not hold up the other. Of ${options} urls and name are not looked at. Once per bus, at any time; callbacks may come before this returns. GS_EINVAL, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_bus_add_stream(
+    struct gs_bus *bus, const struct gs_bus_options *options, struct gs_error *err);
 
 /** gs_bus_close(bus, timeout_ms): Stop consuming, wait at most ${timeout_ms} for acks of what was published, close. After it
  * returns no callback runs: a callback that blocks must be let go first. No other call on the bus may be under way. NULL is nothing. */
@@ -69,6 +79,9 @@ void gs_bus_close(struct gs_bus *bus, int64_t timeout_ms);
 /** gs_bus_connected(bus): Whether the bus is connected and its stream is there, so that a publish may be taken. This is also what on_state reports. Any
  * thread. */
 bool gs_bus_connected(const struct gs_bus *bus);
+
+/** gs_bus_lane_connected(bus, lane): The same of one of its streams; gs_bus_connected is that of GS_BUS_FIRST. */
+bool gs_bus_lane_connected(const struct gs_bus *bus, enum gs_bus_lane lane);
 
 /** gs_bus_max_payload(bus): Bytes a message may have on this connection, headers included; 1 MiB while not connected. */
 size_t gs_bus_max_payload(const struct gs_bus *bus);
@@ -80,9 +93,17 @@ size_t gs_bus_max_payload(const struct gs_bus *bus);
 GS_MUST_USE enum gs_status gs_bus_publish(struct gs_bus *bus, const char *subject, const char *header,
     const char *msg_id, struct gs_str data, uint64_t token);
 
+/** gs_bus_publish_on(bus, lane, ...): The same to one of the streams. GS_EINVAL for a stream that was not added. */
+GS_MUST_USE enum gs_status gs_bus_publish_on(struct gs_bus *bus, enum gs_bus_lane lane, const char *subject,
+    const char *header, const char *msg_id, struct gs_str data, uint64_t token);
+
 /** gs_bus_consume(bus, fn, ctx, err):
- * Deliver the last message of every subject of the stream and then all that follow, in order, to ${fn}, and again from the last position
- * after every reconnect (what was delivered before is not repeated). Restarts from the last per subject when the stream was made anew. Once per bus. */
+ * Deliver the last message of every subject of the stream (all messages of one that is whole) and then all that follow, in order, to ${fn}, and again from the last position
+ * after every reconnect (what was delivered before is not repeated). Starts over when the stream was made anew. Once per stream. */
 GS_MUST_USE enum gs_status gs_bus_consume(struct gs_bus *bus, gs_bus_message_fn *fn, void *ctx, struct gs_error *err);
+
+/** gs_bus_consume_on(bus, lane, fn, ctx, err): The same of one of the streams, on a thread of its own. */
+GS_MUST_USE enum gs_status gs_bus_consume_on(
+    struct gs_bus *bus, enum gs_bus_lane lane, gs_bus_message_fn *fn, void *ctx, struct gs_error *err);
 
 #endif

@@ -37,15 +37,121 @@ struct gs_config_target {
 	size_t nlabels;
 };
 
-struct gs_config_job {
+/* A secret: in the file, or in one of its own, which is read at each use so that it can be rotated. Never dumped or logged. At most one of both is not NULL. */
+struct gs_config_secret {
+	const char *value; /* dumped as "<hidden>" */
+	const char *file;
+};
+
+enum gs_config_tls_version { GS_TLS_DEFAULT, GS_TLS_10, GS_TLS_11, GS_TLS_12, GS_TLS_13 };
+
+/* One value of a header of http_headers. */
+struct gs_config_header {
 	const char *name;
+	const char *value; /* values */
+	struct gs_config_secret secret; /* secrets, files */
+};
+
+/* How a server is asked: the HTTP settings of a job, and of discovery by HTTP and etcd. Names as in Prometheus. */
+struct gs_config_http {
+	bool basic_auth; /* the section is there */
+	const char *username;
+	struct gs_config_secret password; /* password, password_file */
+	bool authorization; /* likewise; not with basic_auth */
+	const char *authorization_type; /* "Bearer" */
+	struct gs_config_secret credentials; /* credentials, credentials_file */
+	const char *ca_file; /* tls_config; NULL: the system's */
+	const char *cert_file;
+	const char *key_file;
+	const char *server_name; /* NULL: the host of the URL */
+	bool insecure_skip_verify;
+	enum gs_config_tls_version min_version;
+	struct gs_config_header *headers; /* http_headers: name to values, secrets or files */
+	size_t nheaders;
+	const char *proxy_url; /* http, https, socks5; NULL: none. Dumped without password */
+	bool follow_redirects; /* on */
+};
+
+/* relabel_configs, metric_relabel_configs: as in relabel/relabel.h, which checks them; enum gs_relabel_action in words. */
+struct gs_config_relabel {
+	int action; /* enum gs_relabel_action */
+	const char **source_labels;
+	size_t nsource_labels;
+	const char *separator;
+	const char *regex;
+	int64_t modulus;
+	const char *target_label; /* NULL: not given */
+	const char *replacement;
+	uint32_t line;
+	uint32_t column;
+};
+
+/* A rule of aggregation at the edge, as in rollup/rollup.h. */
+struct gs_config_rollup {
+	int op; /* enum gs_rollup_op; the key that names it is one of sum, min, max, avg, count, its value the regex of names */
+	const char *of;
+	const char *as;
+	const char **labels; /* of "by" or "without" */
+	size_t nlabels;
+	bool without;
+	bool drop; /* inputs: drop; else keep */
+	uint32_t line;
+	uint32_t column;
+};
+
+enum gs_config_sd_kind { GS_SD_STATIC, GS_SD_FILE, GS_SD_DNS, GS_SD_HTTP, GS_SD_ETCD, GS_SD_NATS_KV };
+enum gs_config_dns_type { GS_DNS_SRV, GS_DNS_A, GS_DNS_AAAA };
+
+/* One item of static_configs, file_sd_configs, dns_sd_configs, http_sd_configs, etcd_sd_configs, nats_kv_sd_configs. */
+struct gs_config_sd {
+	enum gs_config_sd_kind kind;
+	int64_t refresh_interval; /* file 5m, dns 30s, http 1m, etcd 30s; of KV: of the fallback beside its watch, 5m */
+	const char **
+	    names; /* static: targets; file: files (patterns); dns: names; http: one url; etcd: urls of its endpoints; KV: one bucket */
+	size_t nnames;
+	struct gs_config_label *labels; /* static */
+	size_t nlabels;
+	enum gs_config_dns_type dns_type; /* dns: SRV */
+	int64_t dns_port; /* of A and AAAA */
+	const char *prefix; /* etcd: of the keys that end in host:port; KV: of its keys */
+	struct gs_config_http http; /* http, etcd */
+	uint32_t line;
+	uint32_t column;
+};
+
+/* A job, from "jobs" or from "scrape_configs". */
+struct gs_config_job {
+	const char *name; /* unique over both lists */
+	uint32_t line; /* of its name */
+	uint32_t column;
 	int64_t scrape_interval; /* the job's own, else the global one */
 	int64_t scrape_timeout; /* likewise; never above the interval */
+	const char *metrics_path; /* "/metrics" */
+	const char *scheme; /* "http" or "https" */
+	struct gs_config_label *params; /* in order; a name with several values comes several times */
+	size_t nparams;
 	bool honor_labels;
-	struct gs_config_rule *rules; /* key "clearmodes" */
+	bool honor_timestamps; /* on */
+	struct gs_config_http http;
+	bool enable_compression; /* on */
+	int64_t body_size_limit; /* bytes; 0: scrape_body_limit */
+	int64_t sample_limit; /* 0: none, as the next four */
+	int64_t label_limit;
+	int64_t label_name_length_limit;
+	int64_t label_value_length_limit;
+	int64_t target_limit;
+	struct gs_config_relabel *relabel; /* relabel_configs */
+	size_t nrelabel;
+	struct gs_config_relabel *metric_relabel; /* metric_relabel_configs */
+	size_t nmetric_relabel;
+	struct gs_config_rollup *rollups; /* aggregations */
+	size_t nrollups;
+	struct gs_config_rule *rules; /* clearmodes */
 	size_t nrules;
-	struct gs_config_target *targets;
+	struct gs_config_target *targets; /* targets: URLs, ours */
 	size_t ntargets;
+	struct gs_config_sd *sds; /* in the order of the file */
+	size_t nsds;
 };
 
 enum gs_config_storage { GS_STORAGE_FILE, GS_STORAGE_MEMORY };
@@ -63,6 +169,8 @@ struct gs_config_stream {
 	int64_t retention; /* max age of the stream; 10m */
 	enum gs_config_storage storage;
 	int64_t buffer; /* poller_stream only: memory for what could not be sent; GS_LIMIT_OUTBOX */
+	const char *push_stream; /* JetStream stream of pushes; "" means that of the scrapes and "_PUSH" */
+	int64_t push_retention; /* max age of that stream; 2h */
 };
 
 struct gs_config_receiver {

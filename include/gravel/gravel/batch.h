@@ -14,7 +14,7 @@ struct gs_batch;
 /* What happens when a sample carries a label that options.labels sets too. */
 enum gs_label_rule {
 	GS_LABELS_OVERRIDE, /* the one of options.labels wins (path labels of a push) */
-	GS_LABELS_HONOR, /* the sample's wins (honor_labels: true) */
+	GS_LABELS_HONOR, /* the sample's wins, an empty one too: then there is none (honor_labels: true) */
 	GS_LABELS_EXPORT, /* the sample's is renamed exported_<name> (honor_labels: false) */
 };
 

@@ -68,6 +68,13 @@ struct gs_scrape_info {
 GS_MUST_USE enum gs_status gs_store_scrape(struct gs_store *store, const struct gs_scrape_info *info,
     const struct gs_batch *batch, int64_t now_ms, struct gs_store_result *ret);
 
+/** gs_store_gone(store, key, time_ms, now_ms, ret):
+ * The source of the group ${key} left for good at ${time_ms} (publisher's clock): its series leave, it is not listed any more, and only a scrape after ${time_ms} brings
+ * it back. Of a group that is not there only that is remembered, as long as an older scrape would be taken. GS_ECONFLICT when it has a newer scrape, GS_ESTALE, GS_EINVAL, GS_ELIMIT and
+ * GS_ENOMEM as gs_store_scrape: nothing is changed then. */
+GS_MUST_USE enum gs_status gs_store_gone(struct gs_store *store, const struct gs_group_key *key, int64_t time_ms,
+    int64_t now_ms, struct gs_store_result *ret);
+
 /* What a request of the Pushgateway's dialect does to a group. */
 enum gs_gateway_op {
 	GS_GATEWAY_PUT, /* the batch takes the place of all that the group has */
@@ -110,6 +117,9 @@ GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_
  * it about once a second. */
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
 
+/** gs_store_expire_pushed(store, now_ms): Of that only the last: remove pushed series that had expired at ${now_ms}, and return how many. */
+size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms);
+
 /* A group as it is now, for freshness metrics and status pages. Slices live until the next change of the store. */
 struct gs_group_view {
 	struct gs_group_key key;
@@ -119,7 +129,7 @@ struct gs_group_view {
 	bool stale;
 };
 
-/** gs_store_group_next(store, cursor, ret): Step through the groups in no order: *cursor = 0 at first; false at the end. */
+/** gs_store_group_next(store, cursor, ret): Step through the groups that are not gone, in no order: *cursor = 0 at first; false at the end. */
 bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs_group_view *ret);
 
 struct gs_store_stats {

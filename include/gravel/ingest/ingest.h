@@ -44,6 +44,11 @@ struct gs_ingest_message {
  * stream. One thread at a time; slices are needed during the call only. */
 void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message *message);
 
+/** gs_ingest_pushed(ingest, message):
+ * Take in one message of the stream of pushes, and do with the push that it completes what gs_ingest_push, gs_ingest_delete or gs_ingest_gateway would do. One whose id came before is left
+ * out. What is refused is counted and logged, for its client was answered long ago. Waits while the queue is full. One thread at a time; it may be another than that of gs_ingest_message. */
+void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message);
+
 /* The result of a push or deletion, exactly once, on the writer's thread or on that of the call, even before it returns; must not block. ${err} says why for the client. */
 typedef void gs_ingest_done_fn(void *ctx, enum gs_status status, const struct gs_error *err);
 
@@ -54,6 +59,8 @@ struct gs_ingest_push {
 	size_t nlabels;
 	struct gs_mode mode; /* for samples that name none */
 	int64_t ttl_ms; /* of what is pushed; 0: as the store has it */
+	bool
+	    leaves; /* of POST /ingest: every value replaces, and without a ttl and where the store has no expiration it leaves after 5 minutes */
 	gs_ingest_done_fn *done;
 	void *ctx;
 };
@@ -73,6 +80,9 @@ GS_MUST_USE enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const stru
  * refused all the same is GS_OK here: done gets GS_EINVAL once the group remembers its failure. */
 GS_MUST_USE enum gs_status gs_ingest_gateway(
     struct gs_ingest *ingest, enum gs_gateway_op op, const struct gs_ingest_push *push, struct gs_error *err);
+
+/** gs_ingest_limited(err): Count what a limit refused, and end ${err} with the key of the limit. For who validates a push himself. Any thread. */
+void gs_ingest_limited(struct gs_error *err);
 
 /** gs_ingest_refresh(ingest): Bring the own metrics in the store up to now; waits for the writer, a second at most. Any thread but
  * the writer's. */

@@ -8,6 +8,7 @@
 
 #include "gravel/base/error.h"
 #include "gravel/base/str.h"
+#include "gravel/config/config.h"
 
 /*
  * Scraping: schedule and fetch with libcurl's multi interface on one thread. The only module that includes curl.h.
@@ -28,8 +29,11 @@ struct gs_scrape_target {
 	const char *job;
 	const char *instance;
 	const char *url; /* http or https */
+	const struct gs_config_http *http; /* how to ask; NULL: as the defaults of the configuration */
 	int64_t interval_ms; /* 1 ms .. 366 days */
 	int64_t timeout_ms; /* of everything: name, connection, redirects, body; in the same range */
+	size_t body_limit; /* bytes of a body, before and after decompression; 0: that of the scraper */
+	bool identity; /* enable_compression: false */
 	void *user; /* given back with each result */
 };
 
@@ -61,18 +65,29 @@ struct gs_scrape_result {
 	const char *text; /* one sentence on the cause, without secrets of the URL; "" when OK. As the body */
 	int64_t time_ms; /* wall clock at the start */
 	int64_t duration_us;
-	struct gs_str body; /* decompressed; empty unless OK. Valid during the call */
+	struct gs_str body; /* decompressed; empty unless OK, or if it came in pieces. Valid during the call */
+	bool in_pieces; /* pieces came */
 	struct gs_str content_type; /* of the answer, empty if there is none. Valid during the call */
 };
 
 /* On the scraper's thread; should take well under the shortest interval: nothing else is scraped meanwhile. */
 typedef void gs_scrape_fn(void *ctx, const struct gs_scrape_result *result);
 
+/* A piece of a large body, decoded, while the rest is still on its way, so that 100 MB do not hold up the others at their end; bodies below 256 KiB come with the result
+ * alone. Pieces of several targets alternate. False: enough of it, the result comes at once with GS_SCRAPE_PARSE. */
+typedef bool gs_scrape_body_fn(
+    void *ctx, const struct gs_scrape_target *target, struct gs_str content_type, struct gs_str piece);
+
+/* A target was removed: nothing of it is used any more, no result of it comes. On the scraper's thread. */
+typedef void gs_scrape_removed_fn(void *ctx, const struct gs_scrape_target *target);
+
 struct gs_scraper_options {
 	const char *user_agent;
 	const char *identity; /* with job and instance the seed of a target's place in its interval */
 	size_t body_limit; /* bytes of a body, before and after decompression; GS_LIMIT_SCRAPE_BODY if 0 */
 	gs_scrape_fn *on_result;
+	gs_scrape_body_fn *on_body; /* NULL: whole bodies come with their results */
+	gs_scrape_removed_fn *on_removed; /* may be NULL */
 	void *ctx;
 };
 
@@ -81,9 +96,13 @@ struct gs_scraper_options {
 GS_MUST_USE enum gs_status gs_scraper_new(
     const struct gs_scraper_options *options, struct gs_scraper **ret_scraper, struct gs_error *err);
 
-/** gs_scraper_add(scraper, target): Before gs_scraper_start. Strings must live as long as the scraper; the struct is copied. GS_EINVAL for a URL or
+/** gs_scraper_add(scraper, target): Before or after gs_scraper_start, any thread. What ${target} points to must live until it is removed; the struct is copied. GS_EINVAL for a URL or
  * a time outside what struct gs_scrape_target says, GS_ELIMIT above GS_LIMIT_TARGETS, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_scraper_add(struct gs_scraper *scraper, const struct gs_scrape_target *target);
+
+/** gs_scraper_remove(scraper, user): Remove the target with that ${user}, whose running scrape ends without a result; on_removed says when. Any thread; does not wait. Its connection
+ * is kept for a target of the same host that follows. GS_ENOTFOUND. */
+GS_MUST_USE enum gs_status gs_scraper_remove(struct gs_scraper *scraper, const void *user);
 
 /** gs_scraper_start(scraper): Run the schedule on a thread: each target at a point of its interval that a stable hash gives, so that the load is
  * even and stays the same over restarts, counted on the wall clock. A target whose last scrape still runs is skipped and counted. Once in the

@@ -41,14 +41,19 @@ void gs_wire_subject(struct gs_buf *out, struct gs_str topic, const struct gs_wi
 GS_MUST_USE enum gs_status gs_wire_parse_subject(struct gs_str subject, struct gs_str topic, struct gs_buf *scratch,
     struct gs_wire_group *ret_group, uint32_t *ret_slot);
 
-enum gs_wire_kind { GS_WIRE_SCRAPE = 1 };
+enum gs_wire_kind {
+	GS_WIRE_SCRAPE = 1,
+	GS_WIRE_GONE, /* the target left for good: only the two times count */
+};
 
 /* The header line. Times are the publisher's clock. */
 struct gs_wire_header {
 	enum gs_wire_kind kind;
 	bool up;
 	bool honor_labels;
-	int64_t time_ms; /* start of the scrape */
+	bool
+	    results; /* of an aggregation, not what a target exposed: its samples have all their labels, and there is no up */
+	int64_t time_ms; /* start of the scrape; of GS_WIRE_GONE: when it left */
 	int64_t sent_ms; /* when the message was first handed to NATS */
 	int64_t interval_ms; /* of the target */
 	int64_t duration_us; /* of the scrape */
@@ -61,7 +66,8 @@ struct gs_wire_header {
 	enum gs_expo_format format; /* of the body; GS_FORMAT_TEXT stands for GS_FORMAT_TEXT_1 too */
 	bool utf8_names; /* of an OpenMetrics body: as in gs_expo_options */
 	struct gs_str cause; /* of up 0: one word; empty with up 1 */
-	struct gs_str labels; /* of the target: as in an exposition, a="b",c="d"; empty for none */
+	struct gs_str
+	    labels; /* of the target: as in an exposition, a="b",c="d"; empty for none. A job or instance among them stands in place of the subject's */
 };
 
 /** gs_wire_header_write(out, header): Append the header line: "v=1 k=s t=... ...", printable ASCII only whatever the fields hold. A cause is
@@ -79,6 +85,9 @@ GS_MUST_USE enum gs_status gs_wire_header_parse(
 /** gs_wire_message_id(out, group, time_ms, slot): Append the Nats-Msg-Id of a part: the same target, time and slot give the same id on every run.
  * 64 bits of hash of the group stand for it, in at most 48 bytes. */
 void gs_wire_message_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms, uint32_t slot);
+
+/** gs_wire_gone_id(out, group, time_ms): Likewise of GS_WIRE_GONE: never that of a scrape, not even of one that began at ${time_ms}. */
+void gs_wire_gone_id(struct gs_buf *out, const struct gs_wire_group *group, int64_t time_ms);
 
 /** gs_wire_split(body, part_size, cursor): Return the next part of ${body}, at most ${part_size} bytes and cut after a newline where there is one,
  * from *${cursor} on (0 at first), and advance it. The empty slice at the end; an empty body has no parts. */
@@ -114,6 +123,12 @@ enum gs_wire_joined {
 GS_MUST_USE enum gs_status gs_wire_joiner_add(struct gs_wire_joiner *joiner, const struct gs_wire_group *group,
     const struct gs_wire_header *header, struct gs_str body, enum gs_wire_joined *ret_result, struct gs_str *ret_body,
     size_t *ret_dropped);
+
+/** gs_wire_joiner_forget(joiner, group, time_ms, ret_dropped):
+ * The group is gone since ${time_ms}: discard what it collects, unless that is of a newer scrape. ${ret_dropped}: the number of unfinished scrapes discarded.
+ * GS_ELIMIT for names that no subject can hold. */
+GS_MUST_USE enum gs_status gs_wire_joiner_forget(
+    struct gs_wire_joiner *joiner, const struct gs_wire_group *group, int64_t time_ms, size_t *ret_dropped);
 
 /** gs_wire_joiner_bytes(joiner): What the unfinished scrapes cost now. */
 size_t gs_wire_joiner_bytes(const struct gs_wire_joiner *joiner);

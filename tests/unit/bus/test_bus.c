@@ -157,6 +157,114 @@ static void test_failing_allocations_of_open(void **state) {
 	fail();
 }
 
+/* The second stream of the bus of peers[0], told to peers[1]. */
+static struct gs_bus_options second(const char *subjects) {
+	struct gs_bus_options o = options(&peers[1]);
+	o.stream = (struct gs_bus_stream){
+	    .name = "SECOND", .subjects = subjects, .replicas = 1, .max_age_ms = 600000, .whole = true};
+	return o;
+}
+
+static bool wait_second(struct peer *p, bool connected) {
+	for (int64_t until = gs_clock_mono_ms() + 10000; gs_bus_lane_connected(p->bus, GS_BUS_SECOND) != connected;
+	     sleep_ms(1)) {
+		if (gs_clock_mono_ms() > until)
+			return false;
+	}
+	return true;
+}
+
+/* Publish the values from..to under one subject, until each is acknowledged. */
+static void publish_second(struct peer *p, uint64_t from, uint64_t to) {
+	struct peer *q = &peers[1];
+	for (uint64_t i = from; i < to; i++) {
+		char text[32], id[32];
+		int acks = get(q, &q->acks);
+		snprintf(text, sizeof(text), "%d xxx", (int)i);
+		snprintf(id, sizeof(id), "id-%d", (int)i);
+		assert_int_equal(gs_bus_publish_on(p->bus, GS_BUS_SECOND, "gp.0", "h", id, gs_str_of(text), i), GS_OK);
+		assert_true(wait_for(q, &q->acks, acks + 1, 10000));
+		assert_int_equal(q->result[i], GS_OK);
+	}
+}
+
+/* Both on one connection, each with its own callbacks; the second is read from its first message, and after a reconnect from where it was. */
+static void test_two_streams(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0), *q = &peers[1];
+	struct gs_bus_options o = second("gp.>");
+	struct gs_error err;
+	assert_int_equal(gs_bus_publish_on(p->bus, GS_BUS_SECOND, "gp.0", "h", "i", GS_STR("x"), 1), GS_EINVAL);
+	assert_int_equal(gs_bus_consume_on(p->bus, GS_BUS_SECOND, on_message, q, &err), GS_EINVAL);
+	assert_false(gs_bus_lane_connected(p->bus, GS_BUS_SECOND));
+	assert_int_equal(gs_bus_add_stream(p->bus, &o, &err), GS_OK);
+	assert_int_equal(gs_bus_add_stream(p->bus, &o, &err), GS_EINVAL);
+	assert_true(wait_second(p, true));
+	assert_true(wait_connected(p, true, 5000));
+	publish_second(p, 0, 5);
+	assert_int_equal(gs_bus_consume_on(p->bus, GS_BUS_SECOND, on_message, q, &err), GS_OK);
+	assert_int_equal(gs_bus_consume_on(p->bus, GS_BUS_SECOND, on_message, q, &err), GS_EINVAL);
+	consume(p);
+	assert_true(wait_for(q, &q->n, 5, 5000));
+	publish_range(p, 10, 20, 100);
+	assert_true(wait_for(p, &p->n, 10, 5000));
+	sleep_ms(1500); /* a heartbeat of each */
+	assert_int_equal(get(q, &q->n), 5);
+	assert_int_equal(get(p, &p->n), 10);
+	assert_int_equal(log_count("starts anew"), 0);
+	server_kill(&server, SIGKILL);
+	assert_true(wait_second(p, false));
+	assert_true(wait_connected(p, false, 5000));
+	server_start(&server);
+	assert_true(wait_second(p, true));
+	publish_second(p, 5, 8);
+	assert_true(wait_for(q, &q->n, 8, 10000));
+	for (uint64_t i = 0; i < 8; i++) {
+		assert_int_equal(q->values[i], i);
+		assert_int_equal(q->calls[i], 1);
+	}
+	assert_int_equal(get(q, &q->n), 8);
+	assert_int_equal(p->acks, 10);
+	assert_int_equal(p->states, 1002);
+	assert_int_equal(q->states, 1002);
+}
+
+/* A stream that cannot be made is alone in that. */
+static void test_a_second_stream_that_cannot_be(void **state) {
+	(void)state;
+	server_start(&server);
+	struct peer *p = open_peer(0), *q = &peers[1];
+	struct gs_bus_options o = second("gs.inner.>"); /* those of the first: the server refuses it */
+	struct gs_error err;
+	assert_true(wait_connected(p, true, 5000));
+	assert_int_equal(gs_bus_add_stream(p->bus, &o, &err), GS_OK);
+	publish_range(p, 0, 500, 100);
+	for (int i = 0; i < 10000 && log_count("no stream; trying on") == 0; i++)
+		sleep_ms(1);
+	publish_range(p, 500, 1000, 100);
+	assert_true(gs_bus_connected(p->bus));
+	assert_false(gs_bus_lane_connected(p->bus, GS_BUS_SECOND));
+	assert_int_equal(gs_bus_publish_on(p->bus, GS_BUS_SECOND, "gp.0", "h", "i", GS_STR("x"), 1), GS_EAGAIN);
+	assert_int_equal(p->states, 1);
+	assert_int_equal(q->states, 0);
+	assert_int_equal(log_count("no stream; trying on"), 1);
+	o.stream.name = "a b";
+	close_peer(p);
+	p = open_peer(0);
+	assert_int_equal(gs_bus_add_stream(p->bus, &o, &err), GS_EINVAL);
+	o.stream.name = "SECOND";
+	bool failed = true;
+	for (int64_t n = 0; failed && n < 20; n++) {
+		gs_mem_fail_after(n);
+		enum gs_status status = gs_bus_add_stream(p->bus, &o, &err);
+		failed = status == GS_ENOMEM;
+		gs_mem_fail_after(-1);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+	}
+	assert_false(failed);
+}
+
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 	    BUS_TEST(test_too_large_a_message),
@@ -165,6 +273,8 @@ int main(int argc, char **argv) {
 	    BUS_TEST(test_close_waits_for_acks_but_not_long),
 	    BUS_TEST(test_close_while_disconnected),
 	    BUS_TEST(test_failing_allocations_of_open),
+	    BUS_TEST(test_two_streams),
+	    BUS_TEST(test_a_second_stream_that_cannot_be),
 	};
 	return RUN_BUS_TESTS(tests, argc, argv);
 }

@@ -62,6 +62,122 @@ static void test_goes_stale_and_comes_back(void **state) {
 	bench_close(&b);
 }
 
+static enum gs_status gone_at(struct bench *b, const char *instance, int64_t time) {
+	struct gs_group_key key = {GS_STR("p"), GS_STR("j"), gs_str_of(instance)};
+	enum gs_status status = gs_store_gone(b->store, &key, time, b->now, &b->result);
+	gs_store_check(b->store);
+	return status;
+}
+
+static size_t listed(const struct bench *b) {
+	struct gs_group_view view;
+	size_t cursor = 0, n = 0;
+	while (gs_store_group_next(b->store, &cursor, &view))
+		n++;
+	assert_int_equal(gs_store_stats(b->store).groups_fresh + gs_store_stats(b->store).groups_stale, n);
+	return n;
+}
+
+/* Its series leave at once, and only a newer scrape brings it back. */
+static void test_gone(void **state) {
+	(void)state;
+	struct bench b;
+	bench_open(&b, &aged);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\nb 1\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "2", T0, "a 2\n"), GS_OK);
+	assert_int_equal(gone_at(&b, "1", T0 - 1), GS_ECONFLICT);
+	assert_int_equal(listed(&b), 2);
+	assert_int_equal(gone_at(&b, "1", T0), GS_OK);
+	assert_int_equal(b.result.series_gone, 2);
+	assert_int_equal(listed(&b), 1);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"2\",job=\"j\"} 2\n");
+	/* Once more is nothing new; an older one is nothing at all. */
+	assert_int_equal(gone_at(&b, "1", T0 + 5), GS_OK);
+	assert_int_equal(b.result.series_gone, 0);
+	assert_int_equal(gone_at(&b, "1", T0 + 4), GS_ECONFLICT);
+	assert_int_equal(scrape_at(&b, "1", T0 + 5, "a 1\n"), GS_ECONFLICT);
+	assert_int_equal(listed(&b), 1);
+	assert_int_equal(scrape_at(&b, "1", T0 + 6, "a 1\n"), GS_OK);
+	assert_int_equal(listed(&b), 2);
+	assert_exposition(&b, "# TYPE a untyped\na{instance=\"1\",job=\"j\"} 1\na{instance=\"2\",job=\"j\"} 2\n");
+	bench_close(&b);
+}
+
+/* What is not known here, too old, too far ahead, or stale. */
+static void test_gone_of_others(void **state) {
+	(void)state;
+	struct bench b;
+	size_t stale, expired;
+	bench_open(&b, &aged);
+	assert_int_equal(gone_at(&b, "1", T0 - 80001), GS_ESTALE);
+	assert_int_equal(gone_at(&b, "1", T0 + 80001), GS_EINVAL);
+	assert_int_equal(scrape_at(&b, "1", T0 - 1, "a 1\n"), GS_OK);
+	gs_store_expire(b.store, T0 + 80000, &stale, &expired);
+	assert_int_equal(stale, 1);
+	b.now = T0 + 80000;
+	assert_int_equal(gone_at(&b, "1", T0 + 1), GS_OK);
+	assert_int_equal(gs_store_stats(b.store).groups_stale, 0);
+	/* A stranger: remembered, as long as an older scrape of it would be taken. */
+	assert_int_equal(gone_at(&b, "9", T0), GS_OK);
+	assert_int_equal(listed(&b), 0);
+	assert_int_equal(scrape_at(&b, "9", T0, "a 1\n"), GS_ECONFLICT);
+	gs_store_expire(b.store, T0 + 80000, &stale, &expired);
+	assert_int_equal(scrape_at(&b, "9", T0, "a 1\n"), GS_ECONFLICT);
+	gs_store_expire(b.store, T0 + 80001, &stale, &expired);
+	gs_store_check(b.store);
+	assert_int_equal(stale, 0);
+	assert_int_equal(scrape_at(&b, "9", T0, "a 1\n"), GS_OK);
+	assert_int_equal(scrape_at(&b, "1", T0 + 1, "a 1\n"), GS_ECONFLICT);
+	bench_close(&b);
+}
+
+/* Without max_age no scrape is too old: then for an hour. */
+static void test_gone_without_age(void **state) {
+	(void)state;
+	struct bench b;
+	size_t stale, expired;
+	bench_open(&b, &(struct gs_store_options){.max_groups = 1});
+	assert_int_equal(gone_at(&b, "1", T0), GS_OK);
+	assert_int_equal(gone_at(&b, "2", T0), GS_ELIMIT);
+	gs_store_expire(b.store, T0 + 3600000, &stale, &expired);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), GS_ECONFLICT);
+	gs_store_expire(b.store, T0 + 3600001, &stale, &expired);
+	assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), GS_OK);
+	bench_close(&b);
+}
+
+static void test_gone_out_of_memory(void **state) {
+	(void)state;
+	bool failed = true;
+	for (int n = 0; failed; n++) {
+		struct bench b;
+		bench_open(&b, &aged);
+		gs_mem_fail_after(n);
+		enum gs_status status = gone_at(&b, "1", T0);
+		failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		assert_int_equal(status, failed ? GS_ENOMEM : GS_OK);
+		assert_int_equal(scrape_at(&b, "1", T0, "a 1\n"), failed ? GS_OK : GS_ECONFLICT);
+		bench_close(&b);
+		assert_true(n < 20);
+	}
+}
+
+/* A sample with an empty label under honor_labels has none, whatever the target has. */
+static void test_empty_label_takes_the_target_s(void **state) {
+	(void)state;
+	struct bench b;
+	struct gs_label labels[] = {{GS_STR_INIT("dc"), GS_STR_INIT("fra")}, {GS_STR_INIT("job"), GS_STR_INIT("")}};
+	struct gs_batch_options options = {.labels = labels, .nlabels = 2, .rule = GS_LABELS_HONOR, .lenient = true};
+	struct gs_scrape_info info = {.key = {GS_STR("p"), GS_STR("j"), GS_STR("1")}, .time_ms = T0};
+	bench_open(&b, &aged);
+	gs_batch_begin(b.batch, &options);
+	assert_int_equal(gs_batch_read(b.batch, b.parser, NULL, GS_STR("a{dc=\"\"} 1\nb{x=\"y\"} 2\n"), NULL), GS_OK);
+	assert_int_equal(gs_store_scrape(b.store, &info, b.batch, b.now, &b.result), GS_OK);
+	assert_exposition(&b, "# TYPE a untyped\na 1\n# TYPE b untyped\nb{dc=\"fra\",x=\"y\"} 2\n");
+	bench_close(&b);
+}
+
 static void test_labels_are_exported(void **state) {
 	(void)state;
 	struct bench b;
@@ -301,6 +417,11 @@ int main(void) {
 	    cmocka_unit_test(test_replaces_whole_group),
 	    cmocka_unit_test(test_order_and_age),
 	    cmocka_unit_test(test_goes_stale_and_comes_back),
+	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_gone_of_others),
+	    cmocka_unit_test(test_gone_without_age),
+	    cmocka_unit_test(test_gone_out_of_memory),
+	    cmocka_unit_test(test_empty_label_takes_the_target_s),
 	    cmocka_unit_test(test_labels_are_exported),
 	    cmocka_unit_test(test_lenient),
 	    cmocka_unit_test(test_dropped_samples_leave_nothing),

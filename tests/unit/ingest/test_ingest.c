@@ -154,6 +154,80 @@ static void test_parts(void **state) {
 	gs_ingest_free(ingest);
 }
 
+/* Series and freshness leave at once; what is older, whole or in parts, does not come back. */
+static void test_gone(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	int64_t now = gs_clock_wall_ms();
+	struct gs_wire_header gone = header_at(now);
+	gone.kind = GS_WIRE_GONE;
+	send_part(ingest, header_at(now - 5), "x 1\n", 0);
+	assert_non_null(strstr(family(ingest, "x"), "} 1\n"));
+	assert_non_null(strstr(family(ingest, "gravel_scrape_age_seconds"), "instance=\"a:1\""));
+	struct gs_wire_header old = header_at(now - 4);
+	old.parts = 3;
+	old.part = 1;
+	send_part(ingest, old, "x 2\n", 0);
+	send_part(ingest, gone, "", 0);
+	assert_string_equal(family(ingest, "x"), "");
+	assert_null(strstr(family(ingest, "up"), "a:1"));
+	assert_null(strstr(family(ingest, "gravel_scrape_age_seconds"), "a:1"));
+	assert_true(gs_metric_get(GS_M_GONE, NULL, NULL) == 1);
+	assert_true(dropped("incomplete") == 1);
+	old.part = 2;
+	send_part(ingest, old, "x 3\n", 0);
+	send_part(ingest, header_at(now), "x 4\n", 0);
+	assert_string_equal(family(ingest, "x"), "");
+	assert_true(dropped("out_of_order") == 1);
+	/* A newer scrape is there: this one says nothing. */
+	send_part(ingest, header_at(now + 2), "x 5\n", 0);
+	gone.time_ms = now + 1;
+	send_part(ingest, gone, "", 0);
+	assert_non_null(strstr(family(ingest, "x"), "} 5\n"));
+	assert_true(dropped("out_of_order") == 2);
+	gone.time_ms = now - 80001;
+	send_part(ingest, gone, "", 0);
+	assert_true(dropped("max_age") == 1);
+	assert_true(gs_metric_get(GS_M_GONE, NULL, NULL) == 1);
+	gs_ingest_free(ingest);
+}
+
+static void test_results(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_wire_header header = header_at(gs_clock_wall_ms());
+	header.results = true;
+	header.honor_labels = true;
+	send_part(ingest, header, "x{job=\"web\"} 5\n", 0);
+	assert_string_equal(family(ingest, "x"), "# TYPE x untyped\nx{job=\"web\",publisher=\"pub\"} 5\n");
+	static const char *const own[] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
+	    "scrape_samples_post_metric_relabeling", "scrape_series_added"};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		assert_string_equal(family(ingest, own[i]), "");
+	assert_non_null(strstr(family(ingest, "gravel_scrape_age_seconds"),
+	    "gravel_scrape_age_seconds{instance=\"a:1\",job=\"job\",publisher=\"pub\"} "));
+	/* The next scrape of the same group replaces it, with all of its own again. */
+	send_part(ingest, header_at(header.time_ms + 1), "y 6\n", 0);
+	assert_string_equal(family(ingest, "x"), "");
+	assert_non_null(strstr(family(ingest, "up"), "} 1\n"));
+	gs_ingest_free(ingest);
+}
+
+/* Labels of the target that stand in place of those of the subject, and none in their place. */
+static void test_labels_for_the_subject_s(void **state) {
+	(void)state;
+	struct gs_ingest *ingest = open_ingest();
+	struct gs_wire_header header = header_at(gs_clock_wall_ms());
+	header.labels = GS_STR("job=\"web\",instance=\"\"");
+	send_part(ingest, header, "x{job=\"inner\"} 5\n", 0);
+	assert_string_equal(
+	    family(ingest, "x"), "# TYPE x untyped\nx{job=\"web\",publisher=\"pub\",exported_job=\"inner\"} 5\n");
+	assert_non_null(strstr(family(ingest, "up"), "\nup{job=\"web\",publisher=\"pub\"} 1\n"));
+	assert_non_null(strstr(family(ingest, "gravel_scrape_age_seconds"),
+	    "gravel_scrape_age_seconds{instance=\"a:1\",job=\"job\",publisher=\"pub\"} "));
+	gs_ingest_free(ingest);
+}
+
 /* Everything that is not ours, broken, of a later version or too large is counted by reason, and nothing else happens. */
 static void test_bad_messages(void **state) {
 	(void)state;
@@ -428,6 +502,9 @@ int main(void) {
 	    cmocka_unit_test(test_scrape),
 	    cmocka_unit_test(test_honor_labels),
 	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_results),
+	    cmocka_unit_test(test_labels_for_the_subject_s),
 	    cmocka_unit_test(test_bad_messages),
 	    cmocka_unit_test(test_push),
 	    cmocka_unit_test(test_push_at_once),

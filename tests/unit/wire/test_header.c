@@ -41,6 +41,7 @@ static void assert_same(const struct gs_wire_header *got, const struct gs_wire_h
 	assert_int_equal(got->kind, want->kind);
 	assert_int_equal(got->up, want->up);
 	assert_int_equal(got->honor_labels, want->honor_labels);
+	assert_int_equal(got->results, want->results);
 	assert_int_equal(got->time_ms, want->time_ms);
 	assert_int_equal(got->sent_ms, want->sent_ms);
 	assert_int_equal(got->interval_ms, want->interval_ms);
@@ -175,6 +176,34 @@ static void test_every_field_at_its_edges(void **state) {
 	round_trip(&h);
 }
 
+/* Only its two times count, and no other key can spoil it. */
+static void test_gone(void **state) {
+	(void)state;
+	struct gs_wire_header h = full;
+	h.kind = GS_WIRE_GONE;
+	assert_str(write_line(&h), GS_STR("v=1 k=g t=1795219398123 s=1795219398171"));
+	round_trip(&(struct gs_wire_header){.kind = GS_WIRE_GONE, .time_ms = 7, .sent_ms = 8, .parts = 1});
+	assert_int_equal(parse(GS_STR("v=1 k=g s=8 zone=x u=0 q=0 p=9 f=csv l=%41 b=x t=7")), GS_OK);
+	assert_same(&f.header, &(struct gs_wire_header){.kind = GS_WIRE_GONE, .time_ms = 7, .sent_ms = 8, .parts = 1});
+	refused("v=1 k=g s=8", GS_EINVAL, "key t is missing");
+	refused("v=1 k=g t=7", GS_EINVAL, "key s is missing");
+	refused("v=1 k=g t=x s=8", GS_EINVAL, "key t is no number");
+	refused("v=1 k=g t=7 s=8 k=s", GS_EINVAL, "key k twice");
+	refused("v=1 k=gs t=7 s=8", GS_EUNSUPPORTED, "kind gs");
+}
+
+static void test_results(void **state) {
+	(void)state;
+	struct gs_wire_header h = full;
+	h.results = true;
+	round_trip(&h);
+	assert_int_equal(parse(GS_STR(BASE " e=0")), GS_OK);
+	assert_false(f.header.results);
+	assert_int_equal(parse(GS_STR(BASE " e=1")), GS_OK);
+	assert_true(f.header.results);
+	refused(BASE " e=1 e=1", GS_EINVAL, "key e twice");
+}
+
 static void test_formats(void **state) {
 	(void)state;
 	static const struct {
@@ -216,7 +245,7 @@ static void test_numbers_are_bounded(void **state) {
 	    {"i", "9007199254740993", GS_EINVAL}, {"d", "9007199254740993", GS_EINVAL}, {"u", "2", GS_EINVAL},
 	    {"n", "9007199254740993", GS_EINVAL}, {"b", "134217729", GS_ELIMIT}, {"m", "9007199254740993", GS_EINVAL},
 	    {"a", "9007199254740993", GS_EINVAL}, {"p", "1024", GS_EINVAL}, {"q", "1025", GS_ELIMIT},
-	    {"h", "2", GS_EINVAL}};
+	    {"h", "2", GS_EINVAL}, {"e", "2", GS_EINVAL}};
 	static const char *const junk[] = {"", "-1", "+1", "1.0", "0x1", "1e3", "1,", "\"1\"", "one"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char line[256], want[32];
@@ -405,6 +434,8 @@ int main(void) {
 	    T(test_examples_of_the_protocol),
 	    T(test_line_of_a_full_header),
 	    T(test_every_field_at_its_edges),
+	    T(test_gone),
+	    T(test_results),
 	    T(test_formats),
 	    T(test_numbers_are_bounded),
 	    T(test_missing_keys_are_named),

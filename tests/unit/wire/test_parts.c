@@ -430,6 +430,48 @@ static void test_free_of_nothing_and_of_unfinished(void **state) {
 	assert_int_equal(add("b", 1, 0, 2, "x"), GS_WIRE_WAIT);
 }
 
+/* A target that left ends what it collects, unless that is newer; nobody else's. */
+static void test_forget(void **state) {
+	(void)state;
+	struct gs_wire_group a = group_of("a"), stranger = group_of("x");
+	size_t n = 9;
+	assert_int_equal(gs_wire_joiner_forget(joiner, &a, 10, &n), GS_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(add("a", 10, 1, 3, "one\n"), GS_WIRE_WAIT);
+	assert_int_equal(add("b", 10, 0, 2, "b0\n"), GS_WIRE_WAIT);
+	assert_int_equal(gs_wire_joiner_forget(joiner, &a, 9, &n), GS_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(gs_wire_joiner_forget(joiner, &stranger, 99, &n), GS_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(gs_wire_joiner_forget(joiner, &a, 10, &n), GS_OK);
+	assert_int_equal(n, 1);
+	gs_wire_joiner_check(joiner);
+	/* What the stream still has of it never becomes whole: its first part stood where the end stands. */
+	assert_int_equal(add("a", 10, 1, 3, "one\n"), GS_WIRE_WAIT);
+	assert_int_equal(add("a", 10, 2, 3, "two\n"), GS_WIRE_WAIT);
+	/* Nor does a later scrape take any of it. */
+	assert_int_equal(add("a", 11, 0, 3, "zero\n"), GS_WIRE_WAIT);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(add("a", 10, 1, 3, "one\n"), GS_WIRE_DROP);
+	assert_int_equal(add("a", 11, 1, 3, "new\n"), GS_WIRE_WAIT);
+	assert_int_equal(add("a", 11, 2, 3, "end\n"), GS_WIRE_WHOLE);
+	assert_body("zero\nnew\nend\n");
+	assert_int_equal(add("b", 10, 1, 2, "b1\n"), GS_WIRE_WHOLE);
+	assert_body("b0\nb1\n");
+}
+
+static void test_forget_without_a_key(void **state) {
+	(void)state;
+	size_t n = 0, size = (size_t)10 * GS_LIMIT_SUBJECT;
+	char *name = gs_alloc(size);
+	memset(name, '.', size);
+	struct gs_wire_group huge = {GS_STR("dc1"), GS_STR("node"), gs_str_make(name, size)};
+	assert_int_equal(add("a", 10, 1, 3, "one\n"), GS_WIRE_WAIT);
+	assert_int_equal(gs_wire_joiner_forget(joiner, &huge, 10, &n), GS_ELIMIT);
+	gs_wire_joiner_check(joiner);
+	gs_free(name);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -451,6 +493,8 @@ int main(void) {
 	    T(test_names_that_no_subject_can_hold),
 	    T(test_a_failure_is_counted),
 	    T(test_failing_allocations),
+	    T(test_forget),
+	    T(test_forget_without_a_key),
 	    T(test_free_of_nothing_and_of_unfinished),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,23 @@ static void test_message_id_examples(void **state) {
 	assert_true(for_each_example("message-id", check_id_example) >= 2);
 }
 
+static void check_gone_example(struct gs_str line) {
+	struct gs_str cell[5];
+	struct gs_buf out;
+	int64_t time_ms = 0;
+	example_cells(line, cell, 5);
+	gs_buf_init(&out, 64);
+	assert_int_equal(gs_num_parse_i64(cell[3], &time_ms), GS_OK);
+	gs_wire_gone_id(&out, &(struct gs_wire_group){cell[0], cell[1], cell[2]}, time_ms);
+	assert_true(gs_str_eq(gs_buf_slice(&out), cell[4]));
+	gs_buf_free(&out);
+}
+
+static void test_gone_id_examples(void **state) {
+	(void)state;
+	assert_true(for_each_example("message-id-gone", check_gone_example) >= 1);
+}
+
 /* Neighbours that must not share an id. */
 static void test_message_ids_differ(void **state) {
 	(void)state;
@@ -200,6 +217,7 @@ int main(void) {
 	    cmocka_unit_test(test_length_is_bounded),
 	    cmocka_unit_test(test_failing_allocation_and_small_scratch),
 	    cmocka_unit_test(test_message_id_examples),
+	    cmocka_unit_test(test_gone_id_examples),
 	    cmocka_unit_test(test_message_ids_differ),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

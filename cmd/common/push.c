@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is pushed and deleted: from requests to calls of a sink, and from results to status codes. */
+#include "push.h"
+
+#include <stdio.h>
+
+#include "gravel/base/mem.h"
+#include "gravel/expo/format.h"
+#include "gravel/ingest/path.h"
+#include "gravel/telemetry/telemetry.h"
+
+#define PATH_MAX_BYTES (64 * 1024)
+#define SEGMENTS_MAX (2 * GS_PATH_LABELS_MAX + 2)
+
+/* A push or deletion between its handler and the writer's answer. */
+struct pending {
+	struct gs_web_request *request;
+	struct gs_arena *arena;
+	struct gs_path path;
+	unsigned success; /* the code for it */
+};
+
+static void pending_free(struct pending *pending) {
+	if (pending == NULL)
+		return;
+	gs_arena_free(pending->arena);
+	gs_free(pending);
+}
+
+static struct pending *pending_new(struct gs_web_request *request) {
+	struct pending *pending = gs_alloc(sizeof(*pending));
+	if (pending == NULL)
+		return NULL;
+	pending->request = request;
+	pending->success = 200;
+	pending->arena = gs_arena_new((size_t)4 * PATH_MAX_BYTES);
+	if (pending->arena == NULL) {
+		pending_free(pending);
+		return NULL;
+	}
+	return pending;
+}
+
+/* Answers */
+
+static void answer(struct gs_web_request *request, unsigned code, const char *text) {
+	char label[8];
+	snprintf(label, sizeof(label), "%u", code);
+	gs_metric_add_l(GS_M_PUSHES, 1, label, NULL);
+	gs_web_answer_text(request, code, text);
+}
+
+static void answer_error(struct gs_web_request *request, unsigned code, const struct gs_error *err) {
+	char text[sizeof(err->text) + 32];
+	if (err->line != 0)
+		snprintf(text, sizeof(text), "%u:%u: %s\n", err->line, err->column, err->text);
+	else
+		snprintf(text, sizeof(text), "%s\n",
+		    err->text[0] != '\0' ? err->text
+		    : code == 429        ? "too many pushes are in flight; try again (receiver.limits.pushes_in_flight)"
+					 : "out of memory; try again");
+	answer(request, code, text);
+}
+
+/* What is too large itself is 413 (before it is queued), what finds no room 429. */
+static unsigned code_of(enum gs_status status, bool queued) {
+	switch (status) {
+	case GS_OK:
+		return 200;
+	case GS_EINVAL:
+	case GS_ECONFLICT:
+	case GS_EUNSUPPORTED:
+		return 400;
+	case GS_ELIMIT:
+		return queued ? 429 : 413;
+	case GS_EAGAIN: /* too many in flight; or the log takes none */
+		return queued ? 503 : 429;
+	case GS_ENOMEM:
+	case GS_ENOTFOUND:
+	case GS_EIO:
+	case GS_ESTALE:
+	case GS_ECLOSED:
+		break;
+	}
+	return 503;
+}
+
+static void answer_status(
+    struct gs_web_request *request, enum gs_status status, bool queued, const struct gs_error *err) {
+	unsigned code = code_of(status, queued);
+	if (code == 503 || status == GS_EAGAIN)
+		gs_web_add_header(request, "Retry-After", "1");
+	answer_error(request, code, err);
+}
+
+/* Pushing */
+
+static void on_done(void *ctx, enum gs_status status, const struct gs_error *err) {
+	struct pending *pending = ctx;
+	struct gs_web_request *request = pending->request;
+	unsigned success = pending->success;
+	pending_free(pending);
+	if (status == GS_OK)
+		answer(request, success, "");
+	else
+		answer_status(request, status, true, err);
+}
+
+/* Decode the segments of "/job/x/instance/y" into the arena. */
+static enum gs_status split_path(
+    struct gs_str rest, struct gs_arena *arena, struct gs_str *segments, size_t *n, struct gs_error *err) {
+	struct gs_buf decoded;
+	enum gs_status status = GS_OK;
+	gs_buf_init(&decoded, PATH_MAX_BYTES);
+	if (rest.n != 0 && rest.p[0] == '/')
+		rest = gs_str_make(rest.p + 1, rest.n - 1);
+	if (rest.n != 0 && rest.p[rest.n - 1] == '/')
+		rest.n--;
+	for (bool more = rest.n != 0; more && status == GS_OK;) {
+		struct gs_str raw;
+		more = gs_str_cut(rest, '/', &raw, &rest);
+		if (*n == SEGMENTS_MAX) {
+			status = gs_error_set(err, GS_ELIMIT, 0, 0, "more than %d path labels", GS_PATH_LABELS_MAX);
+			break;
+		}
+		gs_buf_clear(&decoded);
+		status = gs_web_percent_decode(raw, false, &decoded);
+		if (status != GS_OK) {
+			gs_error_set(err, status, 0, 0, "the path has a broken percent escape");
+			break;
+		}
+		segments[*n] = gs_arena_dup(arena, gs_buf_slice(&decoded));
+		if (segments[(*n)++].n != decoded.n)
+			status = GS_ENOMEM;
+	}
+	gs_buf_free(&decoded);
+	return status;
+}
+
+/* The limits of paths are fixed. */
+static enum gs_status count_limit(enum gs_status status) {
+	if (status == GS_ELIMIT)
+		gs_metric_add_l(GS_M_LIMITED, 1, "other", NULL);
+	return status;
+}
+
+static enum gs_status read_path(struct pending *pending, struct gs_error *err) {
+	struct gs_str segments[SEGMENTS_MAX];
+	size_t n = 0;
+	enum gs_status status = split_path(gs_web_rest(pending->request), pending->arena, segments, &n, err);
+	if (status == GS_OK)
+		status = gs_path_parse(segments, n, pending->arena, &pending->path, err);
+	return count_limit(status);
+}
+
+/* ?ttl= of a push. */
+static enum gs_status read_ttl(const struct gs_web_request *request, int64_t *ret, struct gs_error *err) {
+	struct gs_str text = gs_web_query(request, "ttl", 0);
+	return text.p != NULL ? gs_path_parse_ttl(text, ret, err) : GS_OK;
+}
+
+static void refuse(
+    struct gs_web_request *request, struct pending *pending, enum gs_status status, const struct gs_error *err) {
+	answer_status(request, status, false, err);
+	pending_free(pending);
+}
+
+/* Hand a push over. Suspended first: the answer may come before this function ends. */
+static void push(
+    const struct push_sink *sink, struct pending *pending, enum gs_wire_push_op op, const struct gs_ingest_push *what) {
+	struct gs_error err = {0};
+	gs_web_suspend(pending->request);
+	enum gs_status status = sink->take(sink->ctx, op, what, &err);
+	if (status != GS_OK)
+		refuse(pending->request, pending, status, &err);
+}
+
+static void delete (const struct push_sink *sink, struct gs_web_request *request) {
+	struct gs_error err = {0};
+	struct pending *pending = pending_new(request);
+	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
+	if (status == GS_OK && pending->path.nlabels == 0)
+		status = gs_error_set(&err, GS_EINVAL, 0, 0, "name what to delete: DELETE /metrics/NAME/VALUE");
+	if (status != GS_OK) {
+		refuse(request, pending, status, &err);
+		return;
+	}
+	struct gs_ingest_push what = {
+	    .labels = pending->path.labels, .nlabels = pending->path.nlabels, .done = on_done, .ctx = pending};
+	push(sink, pending, GS_WIRE_PUSH_DELETE, &what);
+}
+
+void push_serve(const struct push_sink *sink, struct gs_web_request *request) {
+	struct gs_error err = {0};
+	struct gs_expo_options format = {0};
+	int64_t ttl_ms = 0;
+	if (gs_web_method(request) == GS_WEB_DELETE) {
+		delete (sink, request);
+		return;
+	}
+	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
+		answer_error(request, 415, &err);
+		return;
+	}
+	struct pending *pending = pending_new(request);
+	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
+	if (status == GS_OK)
+		status = read_ttl(request, &ttl_ms, &err);
+	if (status != GS_OK) {
+		refuse(request, pending, status, &err);
+		return;
+	}
+	struct gs_ingest_push what = {
+	    .body = gs_web_body(request),
+	    .format = format,
+	    .labels = pending->path.labels,
+	    .nlabels = pending->path.nlabels,
+	    .mode = pending->path.mode,
+	    .ttl_ms = ttl_ms,
+	    .done = on_done,
+	    .ctx = pending,
+	};
+	push(sink, pending, GS_WIRE_PUSH, &what);
+}
+
+void push_serve_ingest(const struct push_sink *sink, struct gs_web_request *request) {
+	struct gs_error err = {0};
+	struct gs_expo_options format = {0};
+	int64_t ttl_ms = 0;
+	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
+		answer_error(request, 415, &err);
+		return;
+	}
+	struct pending *pending = pending_new(request);
+	enum gs_status status = pending != NULL ? read_ttl(request, &ttl_ms, &err) : GS_ENOMEM;
+	if (status != GS_OK) {
+		refuse(request, pending, status, &err);
+		return;
+	}
+	struct gs_ingest_push what = {
+	    .body = gs_web_body(request),
+	    .format = format,
+	    .leaves = true,
+	    .ttl_ms = ttl_ms,
+	    .done = on_done,
+	    .ctx = pending,
+	};
+	push(sink, pending, GS_WIRE_PUSH_INGEST, &what);
+}
+
+/* The Pushgateway's dialect */
+
+/* Decoded before it is split, as there. */
+static enum gs_status read_gateway_path(struct pending *pending, struct gs_error *err) {
+	struct gs_str rest = gs_web_rest(pending->request);
+	struct gs_buf decoded;
+	gs_buf_init(&decoded, PATH_MAX_BYTES);
+	enum gs_status status = gs_web_percent_decode(gs_str_make(rest.p + 1, rest.n - 1), false, &decoded);
+	if (status == GS_EINVAL)
+		gs_error_set(err, status, 0, 0, "the path has a broken percent escape");
+	struct gs_str path = {0};
+	if (status == GS_OK)
+		path = gs_arena_dup(pending->arena, gs_buf_slice(&decoded));
+	if (status == GS_OK && path.n != decoded.n)
+		status = GS_ENOMEM;
+	gs_buf_free(&decoded);
+	if (status == GS_OK)
+		status = gs_path_parse_gateway(path, pending->arena, &pending->path, err);
+	return count_limit(status);
+}
+
+/* Everything but a protobuf is text, whatever its Content-Type says. */
+static struct gs_expo_options gateway_format(const struct gs_web_request *request) {
+	struct gs_expo_options format = {0};
+	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, NULL) != GS_OK ||
+	    format.format != GS_FORMAT_PROTOBUF)
+		format = (struct gs_expo_options){0};
+	return format;
+}
+
+static void refuse_gateway(
+    struct gs_web_request *request, struct pending *pending, enum gs_status status, const struct gs_error *err) {
+	if (status == GS_ENOTFOUND)
+		answer_error(request, 404, err);
+	else
+		answer_status(request, status, false, err);
+	pending_free(pending);
+}
+
+void push_serve_gateway(const struct push_sink *sink, struct gs_web_request *request) {
+	struct gs_error err = {0};
+	enum gs_web_method method = gs_web_method(request);
+	struct pending *pending = pending_new(request);
+	enum gs_status status = pending != NULL ? read_gateway_path(pending, &err) : GS_ENOMEM;
+	if (method == GS_WEB_GET && status != GS_ENOTFOUND) {
+		pending_free(pending);
+		gs_web_add_header(request, "Allow", "POST, PUT, DELETE");
+		answer(request, 405, "method not allowed\n");
+		return;
+	}
+	if (status == GS_OK && gs_web_query(request, "ttl", 0).p != NULL)
+		status = gs_error_set(&err, GS_EINVAL, 0, 0,
+		    "groups of the Pushgateway's dialect stay until they are deleted; ?ttl= is for /metrics");
+	if (status != GS_OK) {
+		refuse_gateway(request, pending, status, &err);
+		return;
+	}
+	struct gs_ingest_push what = {
+	    .body = gs_web_body(request),
+	    .format = gateway_format(request),
+	    .labels = pending->path.labels,
+	    .nlabels = pending->path.nlabels,
+	    .mode = {.kind = GS_MODE_REPLACE},
+	    .done = on_done,
+	    .ctx = pending,
+	};
+	pending->success = method == GS_WEB_DELETE ? 202 : 200;
+	enum gs_wire_push_op op = method == GS_WEB_DELETE ? GS_WIRE_PUSH_GATEWAY_DELETE
+				  : method == GS_WEB_PUT  ? GS_WIRE_PUSH_GATEWAY_PUT
+							  : GS_WIRE_PUSH_GATEWAY_POST;
+	gs_web_suspend(request);
+	status = sink->take(sink->ctx, op, &what, &err);
+	if (status != GS_OK)
+		refuse_gateway(request, pending, status, &err);
+}
