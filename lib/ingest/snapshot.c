@@ -136,7 +136,7 @@ enum gs_status gs_snapshot_load(struct gs_ingest *ingest, struct gs_snapshot_rea
 		gs_error_set(&why, status, 0, 0, "%s",
 		    status == GS_EUNSUPPORTED ? "a later version wrote it" : gs_status_name(status));
 	return gs_error_set(err, status, 0, 0, "cannot load the snapshot of position %llu in %s: %s",
-	    (unsigned long long)ingest->applied.position, ingest->folder, why.text);
+	    (unsigned long long)ingest->applied.position, ingest->options.log.folder, why.text);
 }
 
 static enum gs_status write_one(struct gs_ingest *ingest, struct gs_error *err) {
