@@ -490,12 +490,15 @@ enum gs_status gs_ingest_gateway(
 enum gs_status gs_ingest_fill_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
     bool logged, struct gs_error *err) {
 	enum gs_status status = GS_OK;
+	struct gs_error why = {0};
 	take_over(entry, push);
 	bool reads = entry->kind == ENTRY_PUSH || (entry->kind == ENTRY_GATEWAY && entry->op != GS_GATEWAY_DELETE);
 	if (reads)
-		status = read_push(ingest, entry, push, logged, err);
+		status = read_push(ingest, entry, push, logged, &why);
 	if (entry->kind == ENTRY_GATEWAY && status == GS_EINVAL && gs_batch_stats(entry->batch).parsed)
-		status = turn_into_failure(entry, err);
+		status = turn_into_failure(entry, &why);
+	if (err != NULL)
+		*err = why;
 	return status;
 }
 
