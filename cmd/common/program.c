@@ -168,6 +168,11 @@ void program_wait(void (*on_hup)(void *ctx), void *ctx) {
 	gs_log(GS_LOG_INFO, "stopping on signal %s", sig == SIGTERM ? "TERM" : "INT");
 }
 
+bool program_is_stopped(void) {
+	sigset_t set;
+	return sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1);
+}
+
 enum gs_status program_load(struct gs_buf *report, struct gs_config **ret_config) {
 	struct gs_config *config = NULL;
 	struct gs_config_report found;

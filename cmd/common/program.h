@@ -34,6 +34,9 @@ void program_wait(void (*on_hup)(void *ctx), void *ctx);
 /** program_hup(): As if a SIGHUP had come. Any thread. */
 void program_hup(void);
 
+/** program_is_stopped(): Whether SIGTERM or SIGINT waits, which program_wait will take. */
+bool program_is_stopped(void);
+
 /** program_fail(fmt, ...): Print "NAME: text" to stderr and log it. */
 void program_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -12,7 +12,7 @@
  */
 #include <math.h>
 
-#include "store_internal.h"
+#include "archive.h"
 
 static uint32_t width_of(enum gs_pebble_agg agg) {
 	switch (agg) {
@@ -208,4 +208,13 @@ double gs_cell_read(const union slot *cell, const struct rule *rule, enum gs_peb
 		break;
 	}
 	return cell[0].d;
+}
+
+void gs_archive_cell(struct archive *archive, union slot *cell, enum gs_pebble_agg agg) {
+	if (agg == GS_PEBBLE_PERCENTILE) {
+		gs_archive_sketch(archive, &cell[0].sketch);
+		return;
+	}
+	for (uint32_t i = 0; i < width_of(agg); i++)
+		gs_archive_double(archive, &cell[i].d);
 }

@@ -2,8 +2,9 @@
 /* Exemplars: those of a batch, and those that the store keeps of a series. */
 #include <assert.h>
 
+#include "archive.h"
+#include "gravel/base/mem.h"
 #include "label.h"
-#include "store_internal.h"
 
 /* Of a batch */
 
@@ -219,19 +220,93 @@ struct gs_exemplar gs_exemplar_read(
 	    .timestamp_ms = exemplar->timestamp_ms};
 }
 
-void gs_exemplars_check(const struct exemplars *exemplars) {
+static bool is_valid(const struct exemplars *exemplars) {
 	struct exemplar_room room;
-	if (exemplars == NULL)
-		return;
 	size_t end = sizeof(*exemplars) + exemplars->n * sizeof(struct exemplar);
-	assert(exemplars->n != 0);
 	for (uint32_t i = 0; i < exemplars->n; i++) {
 		const struct exemplar *e = &exemplars->e[i];
-		assert(i == 0 || exemplars->e[i - 1].at < e->at);
-		assert(e->text == end);
+		if (e->text != end || (i != 0 && !(exemplars->e[i - 1].at < e->at)))
+			return false;
 		end += e->n;
 		struct gs_exemplar read = gs_exemplar_read(exemplars, e, &room);
-		assert(is_short(&read));
+		if (!is_short(&read))
+			return false;
 	}
-	assert(end == exemplars->bytes);
+	return exemplars->n != 0 && end == exemplars->bytes;
+}
+
+void gs_exemplars_check(const struct exemplars *exemplars) {
+	assert(exemplars == NULL || is_valid(exemplars));
+}
+
+/* One of them, by way of what a batch has. */
+static void archive_one(struct archive *archive, double *at, struct batch_exemplar *one) {
+	gs_archive_double(archive, at);
+	gs_archive_double(archive, &one->value);
+	gs_archive_bool(archive, &one->has_timestamp);
+	gs_archive_i64(archive, &one->timestamp_ms);
+	gs_archive_str(archive, &one->text, 2 * EXEMPLAR_BYTES + 6 * EXEMPLAR_LABELS);
+}
+
+/* Room to put exemplars together in, as many as are claimed, but only as they come. */
+struct loaded {
+	struct batch_exemplar one;
+	double at;
+};
+
+static void load(struct archive *archive, uint32_t n, struct loaded *loaded, struct gs_buf *texts) {
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; i++) {
+		struct batch_exemplar *one = &loaded[i].one;
+		bool odd = false;
+		archive_one(archive, &loaded[i].at, one);
+		if (archive->status == GS_OK && !gs_label_is_text(one->text, false, &odd))
+			gs_archive_fail(archive, GS_EINVAL);
+		gs_buf_str(texts, one->text);
+		gs_archive_fail(archive, texts->status);
+	}
+	size_t at = 0;
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; at += loaded[i++].one.text.n)
+		loaded[i].one.text.p = texts->n != 0 ? texts->p + at : "";
+}
+
+static struct exemplars *join(struct gs_store *store, const struct loaded *loaded, uint32_t n) {
+	struct block block = {0};
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint32_t i = 0; i < n; i++)
+			put(&block, loaded[i].at, &loaded[i].one);
+		if (pass == 0 && !open_block(store, &block))
+			return NULL;
+	}
+	return block.to;
+}
+
+static void load_exemplars(struct archive *archive, uint32_t n, struct exemplars **exemplars) {
+	struct gs_buf texts;
+	struct loaded *loaded = gs_alloc_array(n, sizeof(*loaded));
+	gs_buf_init(&texts, SIZE_MAX / 2);
+	if (loaded == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	else
+		load(archive, n, loaded, &texts);
+	if (archive->status == GS_OK && (*exemplars = join(archive->store, loaded, n)) == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	if (archive->status == GS_OK && !is_valid(*exemplars))
+		gs_archive_fail(archive, GS_EINVAL);
+	gs_buf_free(&texts);
+	gs_free(loaded);
+}
+
+void gs_archive_exemplars(struct archive *archive, struct exemplars **exemplars) {
+	uint32_t n = archive->loading ? 0 : (*exemplars)->n;
+	gs_archive_u32(archive, &n, GS_LIMIT_BUCKETS + 1);
+	if (archive->loading) {
+		*exemplars = NULL;
+		load_exemplars(archive, n, exemplars);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct batch_exemplar one = view(*exemplars, &(*exemplars)->e[i]);
+		double at = (*exemplars)->e[i].at;
+		archive_one(archive, &at, &one);
+	}
 }

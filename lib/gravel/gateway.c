@@ -2,9 +2,9 @@
 /* Groups of the Pushgateway's dialect. */
 #include <stdlib.h>
 
+#include "archive.h"
 #include "gravel/base/mem.h"
 #include "label.h"
-#include "store_internal.h"
 
 #define SAME_MS 1000 /* two times that are closer are of a burst, not of a clock that was set back */
 
@@ -213,4 +213,42 @@ enum gs_status gs_store_gateway_render(struct gs_store *store, struct gs_str key
 		    i == 0 || held[i - 1].series->family != held[i].series->family, held[i].time_ms);
 	gs_free(held);
 	return out->status;
+}
+
+static struct group *load_group(struct archive *archive) {
+	struct gs_str key = {0};
+	struct group *group;
+	bool odd = false;
+	gs_archive_str(archive, &key, SIZE_MAX / 2);
+	if (archive->status == GS_OK &&
+	    (!gs_label_is_text(key, true, &odd) || gs_map_get(archive->store->gateways, key) != NULL))
+		gs_archive_fail(archive, GS_EINVAL);
+	if (archive->status != GS_OK)
+		return NULL;
+	group = gs_group_new(archive->store, OWNER_GATEWAY, key);
+	enum gs_status status = group != NULL ? gs_map_put(archive->store->gateways, group->key, group) : GS_ENOMEM;
+	if (status == GS_OK)
+		return group;
+	gs_archive_fail(archive, status);
+	if (group != NULL)
+		gs_group_free(archive->store, group);
+	return NULL;
+}
+
+void gs_archive_gateways(struct archive *archive) {
+	size_t cursor = 0;
+	uint32_t n = (uint32_t)gs_map_count(archive->store->gateways);
+	gs_archive_u32(archive, &n, UINT32_MAX);
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; i++) {
+		struct group *group =
+		    archive->loading ? load_group(archive) : gs_map_next(archive->store->gateways, &cursor, NULL);
+		if (group == NULL)
+			return;
+		if (!archive->loading)
+			gs_archive_str(archive, &group->key, SIZE_MAX / 2);
+		gs_archive_time(archive, &group->time_ms);
+		gs_archive_time(archive, &group->failed_ms);
+		gs_archive_series(archive, group->owner);
+		gs_archive_series(archive, group->times);
+	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scraped groups: DESIGN 3.3. And what leaves by itself. */
+#include "archive.h"
 #include "gravel/base/mem.h"
-#include "store_internal.h"
 
 #define FORGET_STALE_MS (3600 * 1000)
 #define KEY_MAX ((size_t)3 * 65536)
@@ -222,6 +222,10 @@ size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms) {
 	return expired;
 }
 
+size_t gs_store_expire_scraped(struct gs_store *store, int64_t now_ms) {
+	return expire_groups(store, now_ms);
+}
+
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	*ret_stale = expire_groups(store, now_ms);
 	*ret_expired = gs_store_expire_pushed(store, now_ms);
@@ -242,4 +246,71 @@ bool gs_store_group_next(const struct gs_store *store, size_t *cursor, struct gs
 	    .stale = group->stale,
 	};
 	return true;
+}
+
+/* Put what was loaded into the map; whoever is there twice is an error. */
+static enum gs_status keep_group(struct gs_map *groups, struct group *group) {
+	if (gs_map_get(groups, group->key) != NULL)
+		return GS_EINVAL;
+	return gs_map_put(groups, group->key, group);
+}
+
+static struct group *load_group(struct archive *archive) {
+	struct gs_buf buf;
+	struct gs_group_key key = {0};
+	struct gs_str part = {0};
+	struct group *group = NULL;
+	size_t sizes[3];
+	gs_buf_init(&buf, KEY_MAX + 3);
+	for (int i = 0; i < 3; i++) {
+		gs_archive_str(archive, &part, GS_LIMIT_LABEL_VALUE);
+		if (!gs_str_is_utf8(part))
+			gs_archive_fail(archive, GS_EINVAL);
+		sizes[i] = part.n;
+		if (i != 0)
+			gs_buf_char(&buf, '\xff');
+		gs_buf_str(&buf, part);
+	}
+	gs_archive_fail(archive, buf.status);
+	key.publisher.n = sizes[0];
+	key.job.n = sizes[1];
+	key.instance.n = sizes[2];
+	if (archive->status == GS_OK && (group = new_group(archive->store, &key, gs_buf_slice(&buf))) == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	gs_buf_free(&buf);
+	if (group == NULL)
+		return NULL;
+	enum gs_status status = keep_group(archive->store->groups, group);
+	if (status == GS_OK)
+		return group;
+	gs_archive_fail(archive, status);
+	gs_group_free(archive->store, group);
+	return NULL;
+}
+
+static void archive_group(struct archive *archive, struct group *group) {
+	if (archive->loading) {
+		group = load_group(archive);
+		if (group == NULL)
+			return;
+	} else {
+		gs_archive_str(archive, &group->names.publisher, GS_LIMIT_LABEL_VALUE);
+		gs_archive_str(archive, &group->names.job, GS_LIMIT_LABEL_VALUE);
+		gs_archive_str(archive, &group->names.instance, GS_LIMIT_LABEL_VALUE);
+	}
+	gs_archive_time(archive, &group->time_ms);
+	gs_archive_time(archive, &group->interval_ms);
+	gs_archive_bool(archive, &group->stale);
+	archive->store->nstale += archive->loading && group->stale;
+	gs_archive_series(archive, group->owner);
+	if (archive->loading && group->stale && gs_owner_at(archive->store, group->owner)->count != 0)
+		gs_archive_fail(archive, GS_EINVAL);
+}
+
+void gs_archive_groups(struct archive *archive) {
+	size_t cursor = 0;
+	uint32_t n = (uint32_t)gs_map_count(archive->store->groups);
+	gs_archive_u32(archive, &n, UINT32_MAX);
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; i++)
+		archive_group(archive, archive->loading ? NULL : gs_map_next(archive->store->groups, &cursor, NULL));
 }

@@ -91,6 +91,66 @@ struct gs_str gs_label_read(struct gs_str s, char *at) {
 	return gs_str_make(at, n);
 }
 
+/* Behind the quote that ends a string of UTF-8 escaped as put_escaped does it; NULL: it is none. */
+static const char *end_of_quoted(const char *p, const char *end) {
+	const char *start = p;
+	for (; p < end && *p != '"'; p++) {
+		if (*p == '\n')
+			return NULL;
+		if (*p == '\\' && (++p == end || (*p != '"' && *p != '\\' && *p != 'n')))
+			return NULL;
+	}
+	return p < end && gs_str_is_utf8(gs_str_make(start, (size_t)(p - start))) ? p + 1 : NULL;
+}
+
+/* Behind a name; NULL: it is none, or would be written otherwise. */
+static const char *end_of_name(const char *p, const char *end) {
+	if (p < end && *p == '"') {
+		const char *behind = end_of_quoted(p + 1, end);
+		struct gs_str inside = gs_str_make(p + 1, behind != NULL ? (size_t)(behind - 1 - (p + 1)) : 0);
+		return behind != NULL && inside.n != 0 && !gs_expo_is_label_name(inside) ? behind : NULL;
+	}
+	const char *equals = memchr(p, '=', (size_t)(end - p));
+	if (equals == NULL || !gs_expo_is_label_name(gs_str_make(p, (size_t)(equals - p))))
+		return NULL;
+	return equals;
+}
+
+/* Names compare by what they mean: the quotes and escapes of one do not matter to where it stands. */
+static int compare_names(struct gs_str a, struct gs_str b) {
+	size_t i = a.p[0] == '"', k = b.p[0] == '"';
+	size_t na = a.n - i, nb = b.n - k;
+	for (; i < na && k < nb; i++, k++) {
+		bool ea = a.p[i] == '\\', eb = b.p[k] == '\\';
+		unsigned char x = (unsigned char)a.p[i += ea], y = (unsigned char)b.p[k += eb];
+		x = ea && x == 'n' ? '\n' : x;
+		y = eb && y == 'n' ? '\n' : y;
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return (i < na) - (k < nb);
+}
+
+bool gs_label_is_text(struct gs_str s, bool sorted, bool *odd) {
+	const char *p = s.p, *end = p + s.n;
+	struct gs_str last = {0};
+	while (p < end) {
+		const char *name_end = end_of_name(p, end);
+		if (name_end == NULL || end - name_end < 3 || name_end[0] != '=' || name_end[1] != '"')
+			return false;
+		struct gs_str name = gs_str_make(p, (size_t)(name_end - p));
+		if (sorted && last.n != 0 && compare_names(last, name) >= 0)
+			return false;
+		*odd = *odd || name.p[0] == '"' || gs_str_starts(name, GS_STR("U__"));
+		last = name;
+		p = end_of_quoted(name_end + 2, end);
+		if (p == NULL || (p < end && (*p != ',' || p + 1 == end)))
+			return false;
+		p += p < end;
+	}
+	return true;
+}
+
 bool gs_label_is_target(struct gs_str name) {
 	switch (name.n) {
 	case 3:

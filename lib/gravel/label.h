@@ -20,6 +20,10 @@ bool gs_label_next(struct gs_str *rest, struct gs_label *ret);
 /** gs_label_read(s, at): Undo the escapes (and quotes) of a name or value: its bytes go to ${at}, at most s.n, and are returned. */
 struct gs_str gs_label_read(struct gs_str s, char *at);
 
+/** gs_label_is_text(s, sorted, odd): Whether ${s}, any bytes, is such a text: what gs_label_put wrote, names that differ (if ${sorted}: that rise), commas between. Sets ${*odd} as gs_label_put
+ * does. */
+bool gs_label_is_text(struct gs_str s, bool sorted, bool *odd);
+
 /** gs_label_is_target(name): Whether it is one of the labels of a target: instance, job, publisher. */
 bool gs_label_is_target(struct gs_str name);
 

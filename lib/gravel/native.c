@@ -5,8 +5,8 @@
  */
 #include <assert.h>
 
+#include "archive.h"
 #include "gravel/base/mem.h"
-#include "store_internal.h"
 
 #define SCHEMA_MIN (-4)
 #define WHOLE_MAX 0x1p53 /* of a count that is exact */
@@ -399,30 +399,136 @@ bool gs_native_same(const struct native *a, const struct native *b) {
 	       same_side(&x->negative, &y->negative) && gs_exemplars_same(a->exemplars, b->exemplars);
 }
 
-static void check_spans(const struct gs_native_side *side, bool is_float) {
+static bool is_valid_side(const struct gs_native_side *side, bool is_float) {
 	uint64_t n = 0;
 	int64_t index = 0, count = 0;
 	for (size_t i = 0; i < side->nspans; i++) {
-		assert(i == 0 || side->spans[i].offset >= 0);
 		index += (int64_t)side->spans[i].offset + side->spans[i].length;
-		assert(index <= (int64_t)INT32_MAX);
+		if ((i != 0 && side->spans[i].offset < 0) || index > (int64_t)INT32_MAX)
+			return false;
 		n += side->spans[i].length;
 	}
-	assert(n == (is_float ? side->ncounts : side->ndeltas) && (is_float ? side->ndeltas : side->ncounts) == 0);
+	if (n != (is_float ? side->ncounts : side->ndeltas) || (is_float ? side->ndeltas : side->ncounts) != 0)
+		return false;
 	for (size_t i = 0; i < side->ndeltas; i++) {
-		count += side->deltas[i];
-		assert(count >= 0);
+		if (__builtin_add_overflow(count, side->deltas[i], &count) || count < 0)
+			return false;
 	}
-	for (size_t i = 0; i < side->ncounts; i++)
-		assert(side->counts[i] >= 0);
+	for (size_t i = 0; i < side->ncounts; i++) {
+		if (!(side->counts[i] >= 0))
+			return false;
+	}
+	return true;
+}
+
+static bool is_valid(const struct gs_native *it) {
+	return it->schema >= SCHEMA_MIN && it->schema <= 8 && it->nexemplars == 0 && it->zero_threshold >= 0 &&
+	       is_valid_side(&it->positive, it->is_float) && is_valid_side(&it->negative, it->is_float);
 }
 
 void gs_native_check(const struct native *native) {
 	if (native == NULL)
 		return;
-	assert(native->it.schema >= SCHEMA_MIN && native->it.schema <= 8 && native->it.nexemplars == 0);
-	assert(native->it.zero_threshold >= 0);
-	check_spans(&native->it.positive, native->it.is_float);
-	check_spans(&native->it.negative, native->it.is_float);
+	assert(is_valid(&native->it));
 	gs_exemplars_check(native->exemplars);
+}
+
+/* The arrays of one side while it is loaded. */
+struct side_room {
+	struct gs_span *spans;
+	int64_t *deltas;
+	double *counts;
+};
+
+static void *room_for(struct archive *archive, size_t n, size_t size) {
+	void *room = archive->status == GS_OK ? gs_alloc_array(n, size) : NULL;
+	if (room == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	return room;
+}
+
+static void archive_size(struct archive *archive, size_t *n) {
+	uint32_t size = (uint32_t)*n;
+	gs_archive_u32(archive, &size, GS_LIMIT_BUCKETS);
+	*n = size;
+}
+
+static void open_room(struct archive *archive, struct gs_native_side *side, struct side_room *room) {
+	side->spans = room->spans = room_for(archive, side->nspans, sizeof(*room->spans));
+	side->deltas = room->deltas = room_for(archive, side->ndeltas, sizeof(*room->deltas));
+	side->counts = room->counts = room_for(archive, side->ncounts, sizeof(*room->counts));
+}
+
+static void archive_side(struct archive *archive, struct gs_native_side *side, struct side_room *room) {
+	archive_size(archive, &side->nspans);
+	archive_size(archive, &side->ndeltas);
+	archive_size(archive, &side->ncounts);
+	if (archive->loading)
+		open_room(archive, side, room);
+	for (size_t i = 0; i < side->nspans && archive->status == GS_OK; i++) {
+		struct gs_span span = archive->loading ? (struct gs_span){0} : side->spans[i];
+		int64_t offset = span.offset;
+		gs_archive_i64(archive, &offset);
+		gs_archive_u32(archive, &span.length, UINT32_MAX);
+		if (offset < INT32_MIN || offset > INT32_MAX)
+			gs_archive_fail(archive, GS_EINVAL);
+		span.offset = (int32_t)offset;
+		if (archive->loading)
+			room->spans[i] = span;
+	}
+	for (size_t i = 0; i < side->ndeltas && archive->status == GS_OK; i++) {
+		int64_t delta = archive->loading ? 0 : side->deltas[i];
+		gs_archive_i64(archive, &delta);
+		if (archive->loading)
+			room->deltas[i] = delta;
+	}
+	for (size_t i = 0; i < side->ncounts && archive->status == GS_OK; i++) {
+		double count = archive->loading ? 0 : side->counts[i];
+		gs_archive_double(archive, &count);
+		if (archive->loading)
+			room->counts[i] = count;
+	}
+}
+
+static void close_room(struct side_room *room) {
+	gs_free(room->spans);
+	gs_free(room->deltas);
+	gs_free(room->counts);
+}
+
+static void archive_numbers(struct archive *archive, struct gs_native *it) {
+	int64_t schema = it->schema;
+	gs_archive_bool(archive, &it->is_float);
+	gs_archive_i64(archive, &schema);
+	it->schema = schema < SCHEMA_MIN || schema > INT32_MAX ? INT32_MAX : (int32_t)schema;
+	gs_archive_double(archive, &it->zero_threshold);
+	gs_archive_double(archive, &it->zero_count);
+	gs_archive_double(archive, &it->count);
+	gs_archive_double(archive, &it->sum);
+}
+
+void gs_archive_native(struct archive *archive, struct native **native) {
+	struct gs_native it = archive->loading ? (struct gs_native){0} : (*native)->it;
+	struct exemplars *exemplars = archive->loading ? NULL : (*native)->exemplars;
+	struct side_room rooms[2] = {{0}};
+	bool has = exemplars != NULL;
+	archive_numbers(archive, &it);
+	archive_side(archive, &it.positive, &rooms[0]);
+	archive_side(archive, &it.negative, &rooms[1]);
+	gs_archive_bool(archive, &has);
+	if (has)
+		gs_archive_exemplars(archive, &exemplars);
+	if (archive->loading) {
+		if (archive->status == GS_OK && !is_valid(&it))
+			gs_archive_fail(archive, GS_EINVAL);
+		*native = archive->status == GS_OK ? copy(archive->store, &it) : NULL;
+		if (*native != NULL) {
+			(*native)->exemplars = exemplars;
+		} else {
+			gs_archive_fail(archive, GS_ENOMEM);
+			gs_exemplars_free(archive->store, exemplars);
+		}
+	}
+	close_room(&rooms[0]);
+	close_room(&rooms[1]);
 }

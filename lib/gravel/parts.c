@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Histograms and summaries: bounds shared by many, and their arithmetic. */
+#include "archive.h"
 #include "gravel/base/mem.h"
-#include "store_internal.h"
+#include "gravel/base/num.h"
 
 static size_t layout_size(uint32_t n, size_t key) {
 	return sizeof(struct layout) + n * (sizeof(double) + sizeof(struct gs_str)) + key;
@@ -183,4 +184,58 @@ bool gs_parts_same(const struct parts *a, const struct parts *b) {
 	return a->layout == b->layout && a->has_sum == b->has_sum && a->has_count == b->has_count &&
 	       memcmp(&a->sum, &b->sum, sizeof(a->sum)) == 0 && memcmp(&a->count, &b->count, sizeof(a->count)) == 0 &&
 	       (a->layout->n == 0 || memcmp(a->v, b->v, a->layout->n * sizeof(a->v[0])) == 0);
+}
+
+/* Bounds are numbers that rise; each stands as its text alone. */
+static void load_layout(struct archive *archive, uint32_t n, struct layout **layout) {
+	struct gs_buf texts;
+	struct bound *bounds = gs_alloc_array(n, sizeof(*bounds));
+	gs_buf_init(&texts, SIZE_MAX / 2);
+	if (bounds == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; i++) {
+		struct gs_str text = {0};
+		gs_archive_str(archive, &text, GS_LIMIT_LABEL_VALUE);
+		bounds[i].text.n = text.n;
+		if (archive->status == GS_OK && (gs_num_parse_double(text, &bounds[i].at) != GS_OK ||
+						    (i != 0 && !(bounds[i].at > bounds[i - 1].at))))
+			gs_archive_fail(archive, GS_EINVAL);
+		gs_buf_str(&texts, text);
+		gs_archive_fail(archive, texts.status);
+	}
+	size_t at = 0;
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; at += bounds[i++].text.n)
+		bounds[i].text.p = texts.p + at;
+	if (archive->status == GS_OK && (*layout = layout_get(archive->store, bounds, n)) == NULL)
+		gs_archive_fail(archive, GS_ENOMEM);
+	gs_buf_free(&texts);
+	gs_free(bounds);
+}
+
+void gs_archive_new_layout(struct archive *archive, struct layout **layout) {
+	uint32_t n = archive->loading ? 0 : (*layout)->n;
+	gs_archive_u32(archive, &n, 2 * GS_LIMIT_PEBBLE_BOUNDS);
+	if (archive->loading) {
+		*layout = NULL;
+		load_layout(archive, n, layout);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		gs_archive_str(archive, &(*layout)->text[i], GS_LIMIT_LABEL_VALUE);
+}
+
+void gs_archive_parts(struct archive *archive, struct parts **parts) {
+	struct layout *layout = archive->loading ? NULL : (*parts)->layout;
+	gs_archive_layout(archive, &layout);
+	if (archive->loading && (*parts = gs_parts_new(archive->store, layout)) == NULL) {
+		gs_archive_fail(archive, GS_ENOMEM);
+		return;
+	}
+	struct parts *it = *parts;
+	gs_archive_bool(archive, &it->has_sum);
+	gs_archive_bool(archive, &it->has_count);
+	gs_archive_double(archive, &it->sum);
+	gs_archive_double(archive, &it->count);
+	for (uint32_t i = 0; i < it->layout->n; i++)
+		gs_archive_double(archive, &it->v[i]);
 }

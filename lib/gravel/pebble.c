@@ -2,8 +2,8 @@
 /* Time-sliced aggregates: DESIGN 3.2. */
 #include <assert.h>
 
+#include "archive.h"
 #include "gravel/base/mem.h"
-#include "store_internal.h"
 
 static int64_t floor_div(int64_t a, int64_t b) {
 	int64_t q = a / b;
@@ -284,5 +284,64 @@ void gs_pebble_check(const struct pebble *pebble) {
 	for (uint32_t i = 0; i < pebble->n; i++) {
 		assert(i == 0 || index_at(pebble, i - 1) < index_at(pebble, i));
 		check_content(pebble, slice_at(pebble, i) + 1);
+	}
+}
+
+static void archive_mode(struct archive *archive, struct gs_mode *mode) {
+	uint32_t agg = mode->agg;
+	gs_archive_u32(archive, &agg, GS_PEBBLE_PERCENTILE);
+	mode->agg = (enum gs_pebble_agg)agg;
+	gs_archive_u32(archive, &mode->percent_milli, 100 * GS_PERCENT_SCALE);
+	gs_archive_i64(archive, &mode->window_ms);
+	if (mode->window_ms <= 0 || mode->window_ms > GS_LIMIT_PEBBLE_WINDOW_MS)
+		gs_archive_fail(archive, GS_EINVAL);
+}
+
+static void archive_content(struct archive *archive, const struct pebble *pebble, union slot *content) {
+	if (is_simple(pebble))
+		gs_archive_cell(archive, content, pebble->rule.agg);
+	else
+		gs_archive_tally(archive, &pebble->rule, &content->tally);
+}
+
+static bool is_near(int64_t index) {
+	return index > INT64_MIN / 4 && index < INT64_MAX / 4; /* so that no sum of indices overflows */
+}
+
+static void load_slices(struct archive *archive, struct pebble *pebble, uint32_t n) {
+	size_t size = stride(pebble) * sizeof(union slot);
+	pebble->slices = n != 0 ? gs_store_alloc(archive->store, n * size) : NULL;
+	if (pebble->slices == NULL) {
+		gs_archive_fail(archive, n != 0 ? GS_ENOMEM : GS_EINVAL);
+		return;
+	}
+	pebble->cap = n;
+	for (uint32_t i = 0; i < n && archive->status == GS_OK; i++) {
+		union slot *slice = slice_at(pebble, i);
+		gs_archive_i64(archive, &slice[0].index);
+		if (!is_near(slice[0].index) || (i != 0 && slice[0].index <= index_at(pebble, i - 1)))
+			gs_archive_fail(archive, GS_EINVAL);
+		archive_content(archive, pebble, slice + 1);
+		pebble->n++; /* it is there to be freed, also if it is none */
+	}
+}
+
+void gs_archive_pebble(struct archive *archive, enum value_kind kind, struct pebble **pebble) {
+	struct gs_mode mode = archive->loading ? (struct gs_mode){.kind = GS_MODE_PEBBLE} : gs_pebble_mode(*pebble);
+	uint32_t n = archive->loading ? 0 : (*pebble)->n;
+	archive_mode(archive, &mode);
+	gs_archive_u32(archive, &n, 2 * GS_LIMIT_PEBBLE_SLICES + 1);
+	if (archive->loading) {
+		*pebble = archive->status == GS_OK ? gs_pebble_new(archive->store, &mode, kind) : NULL;
+		if (*pebble != NULL)
+			load_slices(archive, *pebble, n);
+		else
+			gs_archive_fail(archive, GS_ENOMEM);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		union slot *slice = slice_at(*pebble, i);
+		gs_archive_i64(archive, &slice[0].index);
+		archive_content(archive, *pebble, slice + 1);
 	}
 }

@@ -49,6 +49,10 @@ struct series *gs_series_find(
 	return own != 0 ? find_numbers(store, family->number, target, own) : NULL;
 }
 
+bool gs_series_known(const struct gs_store *store, const struct family *family, uint32_t own, uint32_t target) {
+	return store->cap_table != 0 && find_numbers(store, family->number, target, own) != NULL;
+}
+
 struct series *gs_series_twin(const struct gs_store *store, const struct series *series, const struct family *family) {
 	return find_numbers(store, family->number, series->target, series->own);
 }
@@ -124,19 +128,30 @@ static void free_series(struct gs_store *store, uint32_t number) {
 	gs_pool_put(&store->series_pool, number);
 }
 
-/* A series that is not linked anywhere yet; 0: no memory. */
-static uint32_t make_series(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type) {
-	uint32_t number = gs_pool_get(&store->series_pool);
-	if (number == 0)
-		return 0;
+enum gs_status gs_series_insert(struct gs_store *store, struct family *family, uint32_t own, uint32_t target,
+    enum gs_expo_type type, uint32_t owner, struct series **ret) {
+	uint32_t number = 0;
+	if (own != 0 && target != 0 && gs_family_reserve(store, family) == GS_OK && table_reserve(store) == GS_OK &&
+	    gs_target_reserve(store) == GS_OK)
+		number = gs_pool_get(&store->series_pool);
+	if (number == 0) {
+		if (own != 0)
+			gs_text_put(store, own);
+		if (target != 0)
+			gs_text_put(store, target);
+		return GS_ENOMEM;
+	}
 	struct series *series = gs_series_at(store, number);
 	series->type = (uint8_t)type;
-	series->own = gs_text_get(store, point->own, point->own_hash, point->own_odd);
-	series->target = gs_text_get(store, point->target, point->target_hash, false);
-	if (series->own != 0 && series->target != 0)
-		return number;
-	free_series(store, number);
-	return 0;
+	series->own = own;
+	series->target = target;
+	gs_family_link(store, family, number, series);
+	gs_owner_link(store, owner, number, series);
+	gs_target_link(store, number, series);
+	table_insert(store, store->table, store->cap_table, number);
+	store->nseries++;
+	*ret = series;
+	return GS_OK;
 }
 
 enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point, enum gs_expo_type type,
@@ -146,23 +161,12 @@ enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *p
 		family = gs_family_add(store, point->family->name);
 	if (family == NULL)
 		return GS_ENOMEM;
-	uint32_t number = 0;
-	if (gs_family_reserve(store, family) == GS_OK && table_reserve(store) == GS_OK &&
-	    gs_target_reserve(store) == GS_OK)
-		number = make_series(store, point, type);
-	if (number == 0) {
-		if (gs_family_count(family) == 0)
-			gs_family_remove(store, family);
-		return GS_ENOMEM;
-	}
-	struct series *series = gs_series_at(store, number);
-	gs_family_link(store, family, number, series);
-	gs_owner_link(store, owner, number, series);
-	gs_target_link(store, number, series);
-	table_insert(store, store->table, store->cap_table, number);
-	store->nseries++;
-	*ret = series;
-	return GS_OK;
+	uint32_t own = gs_text_get(store, point->own, point->own_hash, point->own_odd);
+	uint32_t target = gs_text_get(store, point->target, point->target_hash, false);
+	enum gs_status status = gs_series_insert(store, family, own, target, type, owner, ret);
+	if (status != GS_OK && gs_family_count(family) == 0)
+		gs_family_remove(store, family);
+	return status;
 }
 
 void gs_series_remove(struct gs_store *store, struct series *series) {

@@ -11,8 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "archive.h"
 #include "gravel/gravel/mode.h"
-#include "store_internal.h"
 
 /* 35 buckets for each power of two: (2^(1/35) - 1) / (2^(1/35) + 1) = 0.0099 is how far the middle of one is from its ends. */
 #define OCTAVE 35
@@ -283,16 +283,50 @@ double gs_sketch_quantile(const struct gs_sketch *sketch, uint32_t percent_milli
 	return middle < sketch->max ? middle : sketch->max;
 }
 
-void gs_sketch_check(const struct gs_sketch *sketch) {
-	assert(sketch->n <= sketch->cap && sketch->n <= GS_SKETCH_BUCKETS);
-	assert(sketch->n != 0 ? sketch->min <= sketch->max : isnan(sketch->min) && isnan(sketch->max));
+static bool is_valid(const struct gs_sketch *sketch) {
+	if (sketch->n > sketch->cap || sketch->n > GS_SKETCH_BUCKETS)
+		return false;
+	if (sketch->n != 0 ? !(sketch->min <= sketch->max) : !isnan(sketch->min) || !isnan(sketch->max))
+		return false;
 	for (uint32_t i = 0; i < sketch->n; i++) {
 		const struct bucket *bucket = &sketch->buckets[i];
-		assert(count_in(bucket) > 0);
-		assert(i == 0 || key_in(&sketch->buckets[i - 1]) < key_in(bucket));
+		if (count_in(bucket) == 0 || (i != 0 && key_in(&sketch->buckets[i - 1]) >= key_in(bucket)))
+			return false;
 		if (isnan(bucket->value))
 			continue;
-		assert(i == 0 || key_of(bucket->value) == key_in(bucket));
-		assert(bucket->value >= sketch->min && bucket->value <= sketch->max);
+		if ((i != 0 && key_of(bucket->value) != key_in(bucket)) || bucket->value < sketch->min ||
+		    bucket->value > sketch->max)
+			return false;
 	}
+	return true;
+}
+
+void gs_sketch_check(const struct gs_sketch *sketch) {
+	assert(is_valid(sketch));
+}
+
+/* A cell may have none. */
+void gs_archive_sketch(struct archive *archive, struct gs_sketch **sketch) {
+	bool there = !archive->loading && *sketch != NULL;
+	uint32_t n = there ? (*sketch)->n : 0;
+	gs_archive_bool(archive, &there);
+	if (archive->loading)
+		*sketch = NULL;
+	if (!there)
+		return;
+	gs_archive_u32(archive, &n, GS_SKETCH_BUCKETS);
+	if (archive->loading && (*sketch = gs_sketch_reserve(archive->store, NULL, n)) == NULL) {
+		gs_archive_fail(archive, GS_ENOMEM);
+		return;
+	}
+	struct gs_sketch *it = *sketch;
+	gs_archive_double(archive, &it->min);
+	gs_archive_double(archive, &it->max);
+	for (uint32_t i = 0; i < n; i++) {
+		gs_archive_u64(archive, &it->buckets[i].word);
+		gs_archive_double(archive, &it->buckets[i].value);
+	}
+	it->n = n;
+	if (archive->loading && !is_valid(it))
+		gs_archive_fail(archive, GS_EINVAL);
 }

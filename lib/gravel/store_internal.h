@@ -287,6 +287,7 @@ GS_MUST_USE enum gs_status gs_texts_open(struct gs_store *store);
 void gs_texts_close(struct gs_store *store);
 uint32_t gs_text_find(const struct gs_store *store, struct gs_str s, uint32_t hash); /* 0: there is none */
 uint32_t gs_text_get(struct gs_store *store, struct gs_str s, uint32_t hash, bool odd); /* one more ref; 0: no memory */
+uint32_t gs_text_ref(struct gs_store *store, uint32_t number); /* one more ref; the number */
 void gs_text_put(struct gs_store *store, uint32_t number); /* one less */
 /* The labels of both texts of the series as they are meant, in store->scratch until the next call; at most max. */
 size_t gs_text_labels(struct gs_store *store, const struct series *series, struct gs_label *labels, size_t max);
@@ -336,6 +337,10 @@ bool gs_series_is(
 /* A new series without a value; its family is made if it is missing. GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_series_add(struct gs_store *store, const struct batch_point *point,
     enum gs_expo_type type, uint32_t owner, struct series **ret);
+/* The same of texts that are there; takes a ref of each, also without memory; 0: there was none for one. */
+GS_MUST_USE enum gs_status gs_series_insert(struct gs_store *store, struct family *family, uint32_t own,
+    uint32_t target, enum gs_expo_type type, uint32_t owner, struct series **ret);
+bool gs_series_known(const struct gs_store *store, const struct family *family, uint32_t own, uint32_t target);
 void gs_series_remove(struct gs_store *store, struct series *series);
 void gs_series_retype(struct gs_store *store, struct series *series, enum gs_expo_type type);
 /* Give it an extra if it has none. */

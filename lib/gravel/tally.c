@@ -4,7 +4,7 @@
  * have it counts what the push has at the largest bound below, or nothing. So a bound that comes late begins as its neighbour below, and the
  * result is as if every push had had every bound. A quantile is there or not.
  */
-#include "store_internal.h"
+#include "archive.h"
 
 static size_t tally_size(const struct rule *rule, uint32_t nbounds) {
 	return sizeof(struct tally) + ((size_t)nbounds + 2) * rule->width * sizeof(union slot);
@@ -193,4 +193,18 @@ struct parts *gs_tally_read(struct gs_store *store, const struct rule *rule, con
 	if (rule->kind == KIND_HISTOGRAM)
 		make_cumulative(parts);
 	return parts;
+}
+
+void gs_archive_tally(struct archive *archive, const struct rule *rule, struct tally **tally) {
+	struct layout *layout = archive->loading ? NULL : (*tally)->layout;
+	gs_archive_layout(archive, &layout);
+	if (archive->loading && (*tally = tally_new(archive->store, rule, layout)) == NULL) {
+		gs_archive_fail(archive, GS_ENOMEM);
+		return;
+	}
+	struct tally *it = *tally;
+	gs_archive_bool(archive, &it->has_sum);
+	gs_archive_bool(archive, &it->has_count);
+	for (uint32_t i = 0; i < it->layout->n + 2; i++)
+		gs_archive_cell(archive, cell_at(rule, it, i), agg_at(rule, it, i));
 }

@@ -125,6 +125,11 @@ uint32_t gs_text_get(struct gs_store *store, struct gs_str s, uint32_t hash, boo
 	return number;
 }
 
+uint32_t gs_text_ref(struct gs_store *store, uint32_t number) {
+	gs_text_at(store, number)->refs++;
+	return number;
+}
+
 void gs_text_put(struct gs_store *store, uint32_t number) {
 	struct text *text = gs_text_at(store, number);
 	if (--text->refs != 0)

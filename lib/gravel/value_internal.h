@@ -14,6 +14,7 @@ struct layout {
 	struct gs_str key; /* the texts, each ended by 0xff; stands behind the arrays */
 	uint32_t refs;
 	uint32_t n;
+	uint32_t place; /* in a snapshot, while that is saved */
 	double *at;
 	struct gs_str *text;
 };

@@ -8,12 +8,13 @@
 #include "compare.h"
 #include "gravel/base/hash.h"
 #include "gravel/base/mem.h"
-#include "gravel/gravel/store.h"
+#include "gravel/gravel/snapshot.h"
 
 #define T0 INT64_C(1700000000000)
 #define VERSIONS 256
 #define SELDOM 4
 #define RARELY 32 /* operations between two of the slower comparisons */
+#define RESTART 16 /* operations between two restarts of the replica */
 
 const char *const run_event_names[EVENTS] = {
     "operations",
@@ -35,6 +36,7 @@ const char *const run_event_names[EVENTS] = {
     "those in conflict",
     "exemplars compared",
     "units compared",
+    "restarts",
     "series gone",
     "owner conflicts",
     "type conflicts",
@@ -75,6 +77,7 @@ struct run {
 	struct version versions[VERSIONS];
 	size_t nversions;
 	int64_t now_ms;
+	struct m_limits limits;
 };
 
 static const struct gs_expo_dialect text_1 = {.format = GS_FORMAT_TEXT_1, .escaping = GS_ESCAPE_NONE};
@@ -523,6 +526,49 @@ static bool is_noted(struct op *op, bool no_memory) {
 	return true;
 }
 
+static struct gs_store *new_store(const struct m_limits *limits) {
+	struct gs_store_options options = {
+	    .max_series = limits->max_series,
+	    .max_series_per_family = limits->max_series_per_family,
+	    .max_series_per_group = limits->max_series_per_group,
+	    .max_groups = limits->max_groups,
+	    .expiration_ms = limits->expiration_ms,
+	    .max_age_ms = limits->max_age_ms,
+	};
+	struct gs_store *store = gs_store_new(&options);
+	m_demand(store != NULL, "memory");
+	return store;
+}
+
+static enum gs_status put_bytes(void *ctx, struct gs_str bytes) {
+	struct gs_buf *saved = ctx;
+	gs_buf_str(saved, bytes);
+	return saved->status;
+}
+
+static enum gs_status get_bytes(void *ctx, struct gs_str *ret_bytes) {
+	struct gs_str *rest = ctx;
+	*ret_bytes = *rest;
+	*rest = (struct gs_str){0};
+	return GS_OK;
+}
+
+/* The replica ends, and another one goes on with what it saved. Its own metrics it would not have. */
+static bool restart_replica(struct run *run) {
+	struct gs_store *next = new_store(&run->limits);
+	struct gs_error err = {0};
+	struct gs_buf saved;
+	gs_buf_init(&saved, SIZE_MAX);
+	m_demand(gs_store_save(run->replica.store, put_bytes, &saved) == GS_OK, "saving");
+	struct gs_str rest = gs_buf_slice(&saved);
+	enum gs_status status = gs_store_load(next, get_bytes, &rest, &err);
+	gs_buf_free(&saved);
+	gs_store_free(run->replica.store);
+	run->replica.store = next;
+	count(run, EVENT_RESTARTS, 1);
+	return status == GS_OK || differs(run, "the replica cannot be loaded: %s", err.text);
+}
+
 static bool apply_both(struct run *run, struct op *op) {
 	struct gs_store_result got = {0};
 	struct m_result want = {0};
@@ -572,6 +618,8 @@ static bool run_one(struct run *run, uint32_t number) {
 	run->progress->number = number;
 	count(run, EVENT_OPERATIONS, 1);
 	bool equal = apply_both(run, &op) && same_whole(run, &op, number);
+	if (equal && number % RESTART == 0 && m_owned(run->model, M_OWN) == 0)
+		equal = restart_replica(run);
 	struct gs_str rest = gs_buf_slice(&run->got), line;
 	while (gs_str_cut(rest, '\n', &line, &rest))
 		count(run, EVENT_LINES, 1);
@@ -588,17 +636,9 @@ static bool same_replica(struct run *run) {
 }
 
 static void open_feed(struct feed *feed, const struct m_limits *limits) {
-	struct gs_store_options options = {
-	    .max_series = limits->max_series,
-	    .max_series_per_family = limits->max_series_per_family,
-	    .max_series_per_group = limits->max_series_per_group,
-	    .max_groups = limits->max_groups,
-	    .expiration_ms = limits->expiration_ms,
-	    .max_age_ms = limits->max_age_ms,
-	};
-	feed->store = gs_store_new(&options);
+	feed->store = new_store(limits);
 	feed->batch = gs_batch_new();
-	m_demand(feed->store != NULL && feed->batch != NULL, "memory");
+	m_demand(feed->batch != NULL, "memory");
 }
 
 static void close_feed(struct feed *feed) {
@@ -609,7 +649,7 @@ static void close_feed(struct feed *feed) {
 bool run_operations(const struct run_options *options, struct run_progress *progress, struct gs_buf *why) {
 	static struct run run; /* large */
 	struct m_limits limits = op_limits(options->seed);
-	run = (struct run){.options = options, .progress = progress, .why = why, .now_ms = T0};
+	run = (struct run){.options = options, .progress = progress, .why = why, .now_ms = T0, .limits = limits};
 	open_feed(&run.first, &limits);
 	open_feed(&run.replica, &limits);
 	run.model = m_new(&limits);
