@@ -301,9 +301,13 @@ static void archive_group(struct archive *archive, struct group *group) {
 	gs_archive_time(archive, &group->time_ms);
 	gs_archive_time(archive, &group->interval_ms);
 	gs_archive_bool(archive, &group->stale);
+	gs_archive_bool(archive, &group->gone);
 	archive->store->nstale += archive->loading && group->stale;
+	archive->store->ngone += archive->loading && group->gone;
+	if (group->stale && group->gone)
+		gs_archive_fail(archive, GS_EINVAL);
 	gs_archive_series(archive, group->owner);
-	if (archive->loading && group->stale && gs_owner_at(archive->store, group->owner)->count != 0)
+	if (archive->loading && (group->stale || group->gone) && gs_owner_at(archive->store, group->owner)->count != 0)
 		gs_archive_fail(archive, GS_EINVAL);
 }
 

@@ -127,7 +127,7 @@ enum gs_status gs_record_read(struct gs_ingest *ingest, struct entry *entry, str
 		what.key = push.id;
 	sequence = find_key(logged->header, GS_STR("sequence"));
 	stored = find_key(logged->header, GS_STR("stored"));
-	if (sequence.n != 0 && gs_num_parse_u64(sequence, &entry->mark.sequence) == GS_OK &&
+	if (sequence.n != 0 && stored.n != 0 && gs_num_parse_u64(sequence, &entry->mark.sequence) == GS_OK &&
 	    gs_num_parse_u64(stored, &stored_ms) == GS_OK)
 		entry->mark.stored_ms = (int64_t)stored_ms;
 	entry->op = gs_pushed_gateway_op(push.op);

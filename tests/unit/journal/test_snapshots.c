@@ -295,8 +295,28 @@ static void test_out_of_memory(void **state) {
 	close_folder();
 }
 
+/* What was left by one that was killed is nobody's. */
+static void test_unfinished(void **state) {
+	(void)state;
+	struct gs_snapshot_reader *reader = NULL;
+	char path[128], left[140], short_path[4];
+	open_folder();
+	assert_int_equal(gs_snapshots_path(folder, 7, path, sizeof(path)), GS_OK);
+	assert_int_equal(gs_snapshots_path(folder, 7, short_path, sizeof(short_path)), GS_ELIMIT);
+	assert_string_equal(path + strlen(folder), "/snapshot-00000000000000000007");
+	snprintf(left, sizeof(left), "%s.new", path);
+	int fd = open(left, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_string_equal(names(), "snapshot-00000000000000000007.new");
+	assert_int_equal(gs_snapshots_open(folder, &reader, NULL), GS_ENOTFOUND);
+	assert_string_equal(names(), "");
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_unfinished),
 	    cmocka_unit_test(test_write_and_read),
 	    cmocka_unit_test(test_empty_and_failed),
 	    cmocka_unit_test(test_damaged),
