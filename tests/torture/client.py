@@ -206,7 +206,10 @@ class Client:
         began = time.monotonic()
         while True:
             code = self.attempt(n, request, key)
-            if 200 <= code < 300 or not once:
+            if 200 <= code < 300:
+                break
+            if not once:
+                time.sleep(self.rng.uniform(0.05, 0.3))
                 break
             if time.monotonic() - began > PATIENCE:
                 self.ledger.write(t="wrong", n=n, what="not acknowledged in %d s" % PATIENCE, code=code)

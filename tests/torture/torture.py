@@ -210,8 +210,6 @@ class Chaos:
     def run(self):
         w = self.world
         deadline = time.monotonic() + self.options.seconds
-        if not w.cluster:
-            w.receivers[0].stop()
         while time.monotonic() < deadline and not (self.options.kills and self.kills >= self.options.kills):
             if w.cluster:
                 self.strike()
@@ -266,7 +264,8 @@ def one_run(options, seed, say):
     try:
         world = WORLDS[options.world](stand, options, seed)
         chaos = Chaos(world, options, rng, say)
-        world.start()
+        if world.cluster:
+            world.start()
         world.start_clients()
         chaos.run()
         say("%d kills in %.0f s; clients finish" % (chaos.kills, time.monotonic() - began))
@@ -290,8 +289,14 @@ def one_run(options, seed, say):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def options_least(world):
+    """So many pushes at least must have been acknowledged for a run to mean something."""
+    return 20 * world.options.clients
+
+
 def report(world, chaos, began, say):
     expected = world.expected()
+    assert expected.acknowledged >= options_least(world), "only %d pushes were acknowledged: nothing is shown" % expected.acknowledged
     for what, n in sorted(chaos.counts.items()):
         say("%6d %s" % (n, what))
     say("%d kills, %d pushes, %d acknowledged, %d that may count or not; slowest start %.2f s; %.0f s" % (

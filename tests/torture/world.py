@@ -157,7 +157,7 @@ class World:
     def start(self):
         if self.cluster:
             self.cluster.start()
-        for s in self.receivers + self.pollers:
+        for s in self.pollers + self.receivers:
             s.start(60)
 
     def start_clients(self):
@@ -249,7 +249,7 @@ class EdgeWorld(World):
         self.state.mkdir()
         self.disk = disks.Disk(self.stand.path, self.state)
         self.cluster = Cluster(self.stand, self.options.nats)
-        stream = {"replicas": min(3, self.options.nats), "push_retention": "2h"}
+        stream = {"replicas": min(3, self.options.nats)}
         log = self.log_options() if self.options.home == "file" else {"kind": self.options.home}
         self.receivers = [Receiver(self.stand, self.cluster, "torture", stream, self.receiver_options(log))]
         self.pollers = [Poller(self.stand, self.cluster, {}, "edge%d" % i, "torture", stream) for i in range(2)]
@@ -262,7 +262,7 @@ class StreamWorld(World):
 
     def build(self):
         self.cluster = Cluster(self.stand, self.options.nats)
-        stream = {"replicas": min(3, self.options.nats), "push_retention": "2h"}
+        stream = {"replicas": min(3, self.options.nats)}
         self.state.mkdir()
         self.disk = disks.Disk(self.stand.path, self.state)
         for i in range(2):
