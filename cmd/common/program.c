@@ -154,6 +154,11 @@ void program_wait(void) {
 	gs_log(GS_LOG_INFO, "stopping on signal %s", sig == SIGTERM ? "TERM" : "INT");
 }
 
+bool program_is_stopped(void) {
+	sigset_t set;
+	return sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1);
+}
+
 static int act(const struct program *program, const struct command_line *line, const struct gs_config *config) {
 	if (program->check != NULL && !program->check(config))
 		return EXIT_FAILED;

@@ -25,6 +25,9 @@ int program_main(const struct program *program, int argc, char **argv);
 /** program_wait(): Wait for SIGTERM or SIGINT; on SIGHUP open the log again. Signals must not be handled elsewhere. */
 void program_wait(void);
 
+/** program_is_stopped(): Whether SIGTERM or SIGINT waits, which program_wait will take. */
+bool program_is_stopped(void);
+
 /** program_fail(fmt, ...): Print "NAME: text" to stderr and log it. */
 void program_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "gravel/base/limits.h"
 #include "gravel/base/mem.h"
 #include "gravel/expo/format.h"
 #include "gravel/ingest/path.h"
@@ -153,6 +154,26 @@ static enum gs_status read_path(struct pending *pending, struct gs_error *err) {
 	return count_limit(status);
 }
 
+static bool is_printable(struct gs_str s) {
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+/* What names the push, so that it counts once however often it is sent. */
+static enum gs_status read_key(const struct gs_web_request *request, struct gs_str *ret, struct gs_error *err) {
+	struct gs_str key = gs_web_header(request, "Idempotency-Key");
+	if (key.p == NULL)
+		return GS_OK;
+	*ret = key;
+	if (key.n == 0 || key.n > GS_LIMIT_KEY || !is_printable(key))
+		return gs_error_set(
+		    err, GS_EINVAL, 0, 0, "Idempotency-Key must be 1 to %d printable bytes", GS_LIMIT_KEY);
+	return GS_OK;
+}
+
 /* ?ttl= of a push. */
 static enum gs_status read_ttl(const struct gs_web_request *request, int64_t *ret, struct gs_error *err) {
 	struct gs_str text = gs_web_query(request, "ttl", 0);
@@ -179,6 +200,9 @@ static void delete (const struct push_sink *sink, struct gs_web_request *request
 	struct gs_error err = {0};
 	struct pending *pending = pending_new(request);
 	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
+	struct gs_str key = {0};
+	if (status == GS_OK)
+		status = read_key(request, &key, &err);
 	if (status == GS_OK && pending->path.nlabels == 0)
 		status = gs_error_set(&err, GS_EINVAL, 0, 0, "name what to delete: DELETE /metrics/NAME/VALUE");
 	if (status != GS_OK) {
@@ -186,13 +210,19 @@ static void delete (const struct push_sink *sink, struct gs_web_request *request
 		return;
 	}
 	struct gs_ingest_push what = {
-	    .labels = pending->path.labels, .nlabels = pending->path.nlabels, .done = on_done, .ctx = pending};
+	    .key = key,
+	    .labels = pending->path.labels,
+	    .nlabels = pending->path.nlabels,
+	    .done = on_done,
+	    .ctx = pending,
+	};
 	push(sink, pending, GS_WIRE_PUSH_DELETE, &what);
 }
 
 void push_serve(const struct push_sink *sink, struct gs_web_request *request) {
 	struct gs_error err = {0};
 	struct gs_expo_options format = {0};
+	struct gs_str key = {0};
 	int64_t ttl_ms = 0;
 	if (gs_web_method(request) == GS_WEB_DELETE) {
 		delete (sink, request);
@@ -206,11 +236,14 @@ void push_serve(const struct push_sink *sink, struct gs_web_request *request) {
 	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
 	if (status == GS_OK)
 		status = read_ttl(request, &ttl_ms, &err);
+	if (status == GS_OK)
+		status = read_key(request, &key, &err);
 	if (status != GS_OK) {
 		refuse(request, pending, status, &err);
 		return;
 	}
 	struct gs_ingest_push what = {
+	    .key = key,
 	    .body = gs_web_body(request),
 	    .format = format,
 	    .labels = pending->path.labels,
@@ -226,6 +259,7 @@ void push_serve(const struct push_sink *sink, struct gs_web_request *request) {
 void push_serve_ingest(const struct push_sink *sink, struct gs_web_request *request) {
 	struct gs_error err = {0};
 	struct gs_expo_options format = {0};
+	struct gs_str key = {0};
 	int64_t ttl_ms = 0;
 	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
 		answer_error(request, 415, &err);
@@ -233,11 +267,14 @@ void push_serve_ingest(const struct push_sink *sink, struct gs_web_request *requ
 	}
 	struct pending *pending = pending_new(request);
 	enum gs_status status = pending != NULL ? read_ttl(request, &ttl_ms, &err) : GS_ENOMEM;
+	if (status == GS_OK)
+		status = read_key(request, &key, &err);
 	if (status != GS_OK) {
 		refuse(request, pending, status, &err);
 		return;
 	}
 	struct gs_ingest_push what = {
+	    .key = key,
 	    .body = gs_web_body(request),
 	    .format = format,
 	    .leaves = true,
@@ -301,11 +338,15 @@ void push_serve_gateway(const struct push_sink *sink, struct gs_web_request *req
 	if (status == GS_OK && gs_web_query(request, "ttl", 0).p != NULL)
 		status = gs_error_set(&err, GS_EINVAL, 0, 0,
 		    "groups of the Pushgateway's dialect stay until they are deleted; ?ttl= is for /metrics");
+	struct gs_str key = {0};
+	if (status == GS_OK)
+		status = read_key(request, &key, &err);
 	if (status != GS_OK) {
 		refuse_gateway(request, pending, status, &err);
 		return;
 	}
 	struct gs_ingest_push what = {
+	    .key = key,
 	    .body = gs_web_body(request),
 	    .format = gateway_format(request),
 	    .labels = pending->path.labels,

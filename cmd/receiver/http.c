@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the receiver serves, and its table of routes; what is pushed to it is push.c's. */
+#include <stdio.h>
+
 #include "receiver.h"
+
+bool receiver_is_starting(struct receiver *receiver, struct gs_web_request *request) {
+	struct gs_error err = {0};
+	char text[sizeof(err.text) + 2];
+	if (gs_ingest_ready(receiver->ingest, &err) == GS_OK)
+		return false;
+	snprintf(text, sizeof(text), "%s\n", err.text);
+	gs_web_add_header(request, "Retry-After", "1");
+	gs_web_answer_text(request, 503, text);
+	return true;
+}
 
 static void serve_both(void *ctx, struct gs_web_request *request) {
 	if (gs_web_method(request) == GS_WEB_GET)
@@ -29,7 +42,17 @@ static void serve_healthy(void *ctx, struct gs_web_request *request) {
 	gs_web_answer_text(request, 200, "healthy\n");
 }
 
+static void serve_ready(void *ctx, struct gs_web_request *request) {
+	if (!receiver_is_starting(ctx, request))
+		gs_web_answer_text(request, 200, "ready\n");
+}
+
 /* What the Pushgateway says. */
+static void serve_ok_if_ready(void *ctx, struct gs_web_request *request) {
+	if (!receiver_is_starting(ctx, request))
+		gs_web_answer_text(request, 200, "OK");
+}
+
 static void serve_ok(void *ctx, struct gs_web_request *request) {
 	(void)ctx;
 	gs_web_answer_text(request, 200, "OK");
@@ -43,7 +66,7 @@ const struct gs_web_route receiver_routes[] = {
 	.handler = receiver_serve_push},
     {.path = "/telemetry", .methods = GS_WEB_GET, .handler = receiver_serve_telemetry},
     {.path = "/-/healthy", .methods = GS_WEB_GET, .handler = serve_healthy},
-    {.path = "/-/ready", .methods = GS_WEB_GET, .handler = serve_healthy},
+    {.path = "/-/ready", .methods = GS_WEB_GET, .handler = serve_ready},
     {.path = "/ingest", .methods = GS_WEB_POST, .handler = receiver_serve_ingest},
     {.path = "/api/v1/status", .methods = GS_WEB_GET, .handler = receiver_serve_status},
     {.path = "/api/v1/metrics", .methods = GS_WEB_GET, .handler = receiver_serve_pushed},
@@ -58,7 +81,7 @@ const struct gs_web_route receiver_routes[] = {
     {.path = "/pushgateway/api/v1/status", .methods = GS_WEB_GET, .handler = receiver_serve_status},
     {.path = "/pushgateway/api/v1/metrics", .methods = GS_WEB_GET, .handler = receiver_serve_pushed},
     {.path = "/pushgateway/-/healthy", .methods = GS_WEB_GET, .handler = serve_ok},
-    {.path = "/pushgateway/-/ready", .methods = GS_WEB_GET, .handler = serve_ok},
+    {.path = "/pushgateway/-/ready", .methods = GS_WEB_GET, .handler = serve_ok_if_ready},
     {.path = "/pushgateway/", .methods = GS_WEB_GET, .handler = serve_index},
     {.path = "/", .methods = GS_WEB_GET, .handler = serve_index},
     {0},

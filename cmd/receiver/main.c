@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../common/program.h"
+#include "gravel/base/clock.h"
 #include "gravel/log/log.h"
 #include "receiver.h"
 
 #define CLOSE_MS 2000
 #define HTTP_THREADS 2
+#define RECOVERY_POLL_MS 10
 
 static void on_message(void *ctx, const struct gs_bus_message *message) {
 	struct gs_ingest_message taken = {
@@ -21,6 +23,7 @@ static void on_push(void *ctx, const struct gs_bus_message *message) {
 	    .subject = message->subject,
 	    .header = message->header,
 	    .data = message->data,
+	    .sequence = message->sequence,
 	    .stored_ms = message->time_ms,
 	};
 	gs_ingest_pushed(ctx, &taken);
@@ -38,6 +41,12 @@ static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *e
 		    .expiration_ms = config->receiver.expiration,
 		    .max_age_ms = config->max_age,
 		},
+	    .log =
+		{
+		    .max_bytes = (uint64_t)config->receiver.log.max_size,
+		    .key_window_ms = config->receiver.log.key_window,
+		    .snapshot_ms = config->receiver.log.snapshot_interval,
+		},
 	    .publisher_label = config->receiver.publisher_label,
 	    .topic = config->receiver_stream.topic,
 	    .push_samples = (size_t)config->receiver.limits.push_samples,
@@ -46,6 +55,10 @@ static enum gs_status start_ingest(struct receiver *receiver, struct gs_error *e
 	    .max_name = (size_t)config->receiver.limits.name_length,
 	    .max_value = (size_t)config->receiver.limits.value_length,
 	};
+	enum gs_status status = receiver_find_folder(receiver, err);
+	if (status != GS_OK)
+		return status;
+	options.log.folder = receiver->folder[0] != '\0' ? receiver->folder : NULL;
 	return gs_ingest_new(&options, &receiver->ingest, err);
 }
 
@@ -79,11 +92,24 @@ static enum gs_status start(struct receiver *receiver, struct gs_error *err) {
 	enum gs_status status = start_ingest(receiver, err);
 	if (status == GS_OK)
 		status = gs_web_start(&options, &receiver->web, err);
-	return status == GS_OK ? start_bus(receiver, err) : status;
+	return status;
+}
+
+/* While the log is replayed, HTTP says how far it is. GS_ECLOSED: a signal came first. */
+static enum gs_status wait_recovered(struct receiver *receiver, struct gs_error *err) {
+	enum gs_status status;
+	while ((status = gs_ingest_ready(receiver->ingest, err)) == GS_EAGAIN) {
+		if (program_is_stopped())
+			return GS_ECLOSED;
+		gs_clock_sleep_ms(RECOVERY_POLL_MS);
+	}
+	return status;
 }
 
 static void stop(struct receiver *receiver) {
-	/* What feeds the ingest goes first; suspended pushes are answered by the ingest, so it goes last. */
+	/* What waits for the disk must not keep the bus from closing. What feeds the ingest goes first; suspended pushes are answered by the ingest, so it goes last. */
+	if (receiver->ingest != NULL)
+		gs_ingest_let_go(receiver->ingest);
 	gs_bus_close(receiver->bus, CLOSE_MS);
 	gs_web_stop(receiver->web);
 	gs_ingest_free(receiver->ingest);
@@ -93,15 +119,19 @@ static int run(const struct gs_config *config) {
 	struct receiver receiver = {.config = config};
 	struct gs_error err = {0};
 	enum gs_status status = start(&receiver, &err);
-	if (status == GS_OK) {
+	if (status == GS_OK)
 		gs_log(GS_LOG_INFO, "version %s listens on port %u%s", GRAVEL_VERSION, gs_web_port(receiver.web),
-		    receiver.bus != NULL ? "" : " for pushes only: receiver_stream.urls is not set");
+		    config->receiver_stream.nurls != 0 ? "" : " for pushes only: receiver_stream.urls is not set");
+	if (status == GS_OK)
+		status = wait_recovered(&receiver, &err);
+	if (status == GS_OK)
+		status = start_bus(&receiver, &err);
+	if (status == GS_OK || status == GS_ECLOSED)
 		program_wait();
-	} else {
+	else
 		program_fail("%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
-	}
 	stop(&receiver);
-	return status == GS_OK ? EXIT_DONE : EXIT_FAILED;
+	return status == GS_OK || status == GS_ECLOSED ? EXIT_DONE : EXIT_FAILED;
 }
 
 int main(int argc, char **argv) {
@@ -111,6 +141,7 @@ int main(int argc, char **argv) {
 		       "Without a configuration: a push gateway on localhost:4278.",
 	    .options = "  -l ADDR:PORT         listen there instead of at receiver.listen\n",
 	    .takes_listen = true,
+	    .check = receiver_check_log,
 	    .run = run,
 	};
 	return program_main(&program, argc, argv);

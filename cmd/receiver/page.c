@@ -5,6 +5,8 @@
 
 static void serve(struct receiver *receiver, struct gs_web_request *request, enum gs_ingest_page page) {
 	struct gs_buf out;
+	if (receiver_is_starting(receiver, request))
+		return;
 	gs_buf_init(&out, GS_LIMIT_JSON);
 	gs_ingest_page(receiver->ingest, page, &out);
 	gs_web_add_header(request, "Cache-Control", "no-store");

@@ -11,7 +11,7 @@ static enum gs_status take(
 	case GS_WIRE_PUSH_INGEST:
 		return gs_ingest_push(ctx, push, err);
 	case GS_WIRE_PUSH_DELETE:
-		return gs_ingest_delete(ctx, push);
+		return gs_ingest_delete(ctx, push, err);
 	case GS_WIRE_PUSH_GATEWAY_PUT:
 		return gs_ingest_gateway(ctx, GS_GATEWAY_PUT, push, err);
 	case GS_WIRE_PUSH_GATEWAY_POST:

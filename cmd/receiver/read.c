@@ -87,6 +87,8 @@ void receiver_serve_metrics(void *ctx, struct gs_web_request *request) {
 	struct gs_ingest_query query = {.dialect = dialect_of(request), .encoding = gs_web_encoding(request)};
 	struct gs_ingest_reader *reader = NULL;
 	struct gs_error err = {0};
+	if (receiver_is_starting(receiver, request))
+		return;
 	gs_ingest_refresh(receiver->ingest);
 	enum gs_status status = open_reader(receiver, request, &query, &reader, &err);
 	gs_web_add_header(request, "Vary", "Accept");
@@ -106,7 +108,8 @@ void receiver_serve_telemetry(void *ctx, struct gs_web_request *request) {
 	const struct receiver *receiver = ctx;
 	struct gs_buf out;
 	gs_buf_init(&out, TELEMETRY_MAX);
-	gs_ingest_refresh(receiver->ingest); /* sets the gauges of the store */
+	if (gs_ingest_ready(receiver->ingest, NULL) == GS_OK) /* else the writer has other work */
+		gs_ingest_refresh(receiver->ingest); /* sets the gauges of the store */
 	gs_telemetry_render(GS_METRIC_RECEIVER, &out);
 	gs_web_answer(request, 200, TEXT_TYPE, &out);
 }

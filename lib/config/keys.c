@@ -21,6 +21,7 @@
 	    .title = (heading), .help = (about), .keys = (rows), .nkeys = COUNT(rows)}
 
 static const char *const storage_choices[] = {"file", "memory", NULL};
+static const char *const log_choices[] = {"file", "stream", "memory", NULL};
 static const char *const scheme_choices[] = {"puppet", "manual", NULL};
 
 #define TEXT(key, about)                                                                                               \
@@ -203,6 +204,50 @@ static SECTION(limits_section, "receiver.limits",
     "What the receiver refuses to exceed: a push with this status, a scrape as a whole. See OPERATING.md.",
     limits_keys);
 
+static const struct gs_config_key log_keys[] = {
+    {.name = "kind",
+	.type = GS_KEY_CHOICE,
+	AT(log.kind),
+	.choices = log_choices,
+	.number = GS_CONFIG_LOG_FILE,
+	.help = "Where a push is written down before it is answered: `file`, on this machine's disk; `stream`, in "
+		"JetStream (not "
+		"yet); `memory`, nowhere: pushes live as long as the process."},
+    {.name = "path",
+	.type = GS_KEY_STRING,
+	AT(log.path),
+	.max = TEXT_MAX_BYTES,
+	.text = "",
+	.def = "`$STATE_DIRECTORY`, else `/var/lib/gravel-streams`; without a configuration file "
+	       "`$XDG_STATE_HOME/gravel-streams`",
+	.help = "Folder of the log and its snapshots; of one receiver only. It is made if it is missing."},
+    {.name = "max_size",
+	.type = GS_KEY_SIZE,
+	AT(log.max_size),
+	.min = 0,
+	.max = 1024 * 1024 * GIB,
+	.number = 8 * GIB,
+	.help = "What the log may take on the disk, its snapshots not counted; 0: as much as there is. When it is full "
+		"pushes are "
+		"answered 503."},
+    {.name = "key_window",
+	.type = GS_KEY_DURATION,
+	AT(log.key_window),
+	.min = SECOND,
+	.max = YEAR,
+	.number = 120 * MINUTE,
+	.help = "How long the `Idempotency-Key` of a push is remembered, a million of them at most."},
+    {.name = "snapshot_interval",
+	.type = GS_KEY_DURATION,
+	AT(log.snapshot_interval),
+	.min = SECOND,
+	.max = DAY,
+	.number = 10 * MINUTE,
+	.help = "How often the whole store is written beside the log, so that the log can be cut and a start is fast."},
+};
+static SECTION(log_section, "receiver.log",
+    "The push log: what was answered 200 is in it. See LOG.md and OPERATING.md.", log_keys);
+
 static const struct gs_config_key receiver_keys[] = {
     {.name = "listen",
 	.type = GS_KEY_STRING,
@@ -223,6 +268,7 @@ static const struct gs_config_key receiver_keys[] = {
 	.max = YEAR,
 	.number = 0,
 	.help = "Pushed series that are not renewed for so long leave; 0 is never."},
+    {.name = "log", .type = GS_KEY_SECTION, .section = &log_section, .help = "See below."},
     {.name = "limits", .type = GS_KEY_SECTION, .section = &limits_section, .help = "See below."},
 };
 static SECTION(receiver_section, "receiver", "The receiver's HTTP server and store.", receiver_keys);

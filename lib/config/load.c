@@ -162,8 +162,15 @@ static int load_choice(
 		if (gs_str_eq(gs_str_of(key->choices[i]), node->text))
 			return i;
 	}
-	gs_load_error(l, path, node, "is %s or %s, not \"%.*s\"", key->choices[0], key->choices[1], quoted(node->text),
-	    node->text.p);
+	char list[256];
+	size_t n = 0;
+	for (int i = 0; key->choices[i] != NULL && n < sizeof(list); i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+		    i == 0                        ? ""
+		    : key->choices[i + 1] != NULL ? ", "
+						  : " or ",
+		    key->choices[i]);
+	gs_load_error(l, path, node, "is %s, not \"%.*s\"", list, quoted(node->text), node->text.p);
 	return 0;
 }
 

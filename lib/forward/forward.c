@@ -208,13 +208,13 @@ static enum gs_status begin(struct gs_forward *forward, size_t bytes, const stru
 
 /* Messages */
 
-static enum gs_status publish_part(
-    struct gs_forward *forward, struct kit *kit, const struct gs_wire_push *push, struct gs_str data, uint32_t slot) {
+static enum gs_status publish_part(struct gs_forward *forward, struct kit *kit, const struct gs_wire_push *push,
+    struct gs_str id, struct gs_str data, uint32_t slot) {
 	gs_buf_clear(&kit->header);
 	gs_wire_push_write(&kit->header, push);
 	gs_buf_char(&kit->header, '\0');
 	gs_buf_clear(&kit->id);
-	gs_wire_push_message_id(&kit->id, push->id, push->part);
+	gs_wire_push_message_id(&kit->id, id, push->part);
 	gs_buf_char(&kit->id, '\0');
 	if (kit->header.status != GS_OK || kit->id.status != GS_OK)
 		return GS_ENOMEM;
@@ -258,8 +258,8 @@ static enum gs_status divide(struct gs_forward *forward, struct kit *kit, size_t
 	return GS_OK;
 }
 
-static enum gs_status publish_parts(
-    struct gs_forward *forward, struct kit *kit, struct gs_wire_push *push, size_t part_size, uint32_t slot) {
+static enum gs_status publish_parts(struct gs_forward *forward, struct kit *kit, struct gs_wire_push *push,
+    struct gs_str id, size_t part_size, uint32_t slot) {
 	enum gs_status status = GS_OK;
 	for (; push->part < push->parts && status == GS_OK; push->part++) {
 		size_t at = push->part * part_size, left = kit->content.n - at;
@@ -270,7 +270,7 @@ static enum gs_status publish_parts(
 			status = gs_codec_compress(kit->codec, GS_CODEC_ZSTD, ZSTD_LEVEL, part, &kit->data);
 		}
 		if (status == GS_OK)
-			status = publish_part(forward, kit, push, gs_buf_slice(&kit->data), slot);
+			status = publish_part(forward, kit, push, id, gs_buf_slice(&kit->data), slot);
 	}
 	return status;
 }
@@ -294,8 +294,9 @@ static enum gs_status send(struct gs_forward *forward, struct kit *kit, struct g
 	if (status != GS_OK)
 		return status;
 	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, forward->random, number);
-	push->id = gs_str_of(id);
-	status = publish_parts(forward, kit, push, part_size, slot);
+	/* The stream must not take the parts of a push for those of an earlier try with the same key: only whole ones are alike. */
+	push->id = from->key.n != 0 ? from->key : gs_str_of(id);
+	status = publish_parts(forward, kit, push, gs_str_of(id), part_size, slot);
 	/* With a part on its way it is the ack of that one, or of the last one, that answers; without one it is this. */
 	settle(forward, slot, 1, status != GS_OK);
 	return GS_OK;

@@ -222,6 +222,10 @@ size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms) {
 	return expired;
 }
 
+size_t gs_store_expire_scraped(struct gs_store *store, int64_t now_ms) {
+	return expire_groups(store, now_ms);
+}
+
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired) {
 	*ret_stale = expire_groups(store, now_ms);
 	*ret_expired = gs_store_expire_pushed(store, now_ms);

@@ -22,45 +22,82 @@ static void count_result(const struct gs_store_result *result, const char *sourc
 		gs_metric_add_l(GS_M_DROPPED_SAMPLES, (double)result->dropped_late, "outside_window", NULL);
 }
 
-/* Append, then apply: the order that makes a push durable once the log is (DESIGN 6). */
-static enum gs_status apply_logged_locked(struct gs_ingest *ingest, struct entry *entry) {
-	uint64_t position;
-	struct gs_journal_entry logged = {
-	    .time_ms = entry->edge ? entry->time_ms : gs_clock_wall_ms(), .body = entry->body};
-	gs_lock_assert_held(&ingest->store_lock); /* so the positions come in the order of the changes */
-	enum gs_status status = gs_journal_append(ingest->journal, &logged, &position);
-	if (status != GS_OK)
-		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
-	if (entry->edge) /* read again after a restart, what had left by then must have left too */
-		gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, logged.time_ms));
+/* Without a log that is kept, a position and a time are had at once. */
+static enum gs_status take_place(struct gs_ingest *ingest, struct entry *entry) {
+	struct gs_journal_entry logged = {.body = entry->body};
+	if (!entry->edge)
+		entry->time_ms = gs_clock_wall_ms();
+	return gs_journal_append(ingest->journal, &logged, &entry->position);
+}
+
+static enum gs_status change(struct gs_ingest *ingest, struct entry *entry) {
 	if (entry->kind == ENTRY_PUSH)
-		return gs_store_push(ingest->store, entry->batch, logged.time_ms, &entry->result, &entry->err);
+		return gs_store_push(ingest->store, entry->batch, entry->time_ms, &entry->result, &entry->err);
 	if (entry->kind == ENTRY_GATEWAY)
 		return gs_store_gateway(ingest->store, entry->op, entry->labels, entry->nlabels, entry->batch,
-		    logged.time_ms, &entry->result, &entry->err);
+		    entry->time_ms, &entry->result, &entry->err);
 	return gs_store_delete(ingest->store, entry->labels, entry->nlabels, &entry->result);
 }
 
-/* Count and answer what was applied, and take it back into the pool. */
-static void finish_push(struct gs_ingest *ingest, struct entry *entry) {
+/* All of it is a function of the entry and of what is there: so it comes to the same whenever the log is read again. */
+enum gs_status gs_apply_push_locked(struct gs_ingest *ingest, struct entry *entry) {
+	struct applied *applied = &ingest->applied;
+	gs_lock_assert_held(&ingest->store_lock);
+	if (!gs_ingest_keeps_log(ingest) && take_place(ingest, entry) != GS_OK)
+		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
+	applied->position = entry->position;
+	applied->changes++;
+	if (entry->time_ms > applied->time_ms)
+		applied->time_ms = entry->time_ms;
+	if (entry->mark.sequence != 0)
+		applied->mark = entry->mark;
+	gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, entry->time_ms));
+	gs_keys_forget(ingest->keys, applied->time_ms);
+	if (entry->once && gs_keys_has(ingest->keys, entry->key)) {
+		entry->duplicate = true;
+		return GS_OK;
+	}
+	if (entry->once && gs_keys_reserve(ingest->keys) != GS_OK)
+		return GS_ENOMEM;
+	enum gs_status status = change(ingest, entry);
+	/* What was refused did not count: with the same key it may come again. */
+	if (status == GS_OK && entry->once && entry->refused == NULL)
+		gs_keys_add(ingest->keys, entry->key, applied->time_ms);
+	return status;
+}
+
+/* Count it out, before whoever pushed can push again. */
+static void count_out(struct gs_ingest *ingest, const struct entry *entry) {
+	gs_lock_take(&ingest->queue_lock);
+	ingest->pushes -= !entry->edge;
+	ingest->samples -= entry->held;
+	ingest->unapplied -= gs_ingest_keeps_log(ingest) && entry->position != 0;
+	if (ingest->edge_waits)
+		gs_cond_broadcast(&ingest->space);
+	gs_lock_release(&ingest->queue_lock);
+}
+
+void gs_apply_drop(struct gs_ingest *ingest, struct entry *entry) {
+	count_out(ingest, entry);
+	gs_entry_put(ingest, entry);
+}
+
+void gs_apply_finish(struct gs_ingest *ingest, struct entry *entry) {
 	/* Whether the group could be told or not, the push is refused. */
-	if (entry->refused != NULL) {
+	if (entry->refused != NULL && !entry->duplicate && entry->status != GS_EAGAIN) {
 		entry->status = GS_EINVAL;
 		entry->err = *entry->refused;
 	}
 	if (entry->status == GS_ELIMIT)
 		gs_ingest_limited(&entry->err);
-	if (entry->status == GS_OK)
-		count_result(&entry->result, "push");
-	else
+	if (entry->status != GS_OK)
 		gs_log(
 		    GS_LOG_VERBOSE, "refused a push: %u:%u: %s", entry->err.line, entry->err.column, entry->err.text);
-	gs_lock_take(&ingest->queue_lock);
-	ingest->pushes -= !entry->edge;
-	ingest->samples -= entry->held;
-	if (ingest->edge_waits)
-		gs_cond_broadcast(&ingest->space);
-	gs_lock_release(&ingest->queue_lock);
+	else if (entry->duplicate)
+		gs_metric_add(GS_M_DUPLICATES, 1);
+	else
+		count_result(&entry->result, "push");
+	count_out(ingest, entry);
 	entry->done(entry->ctx, entry->status, &entry->err);
 	gs_entry_put(ingest, entry);
 }
@@ -91,6 +128,7 @@ static enum gs_status store_scrape(
 	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_scrape(ingest->store, &entry->info, entry->batch, now_ms, result);
 	gs_publisher_saw(ingest, entry, now_ms);
+	ingest->applied.changes++;
 	gs_ingest_store_release(ingest);
 	return status;
 }
@@ -141,6 +179,7 @@ static void apply_gone(struct gs_ingest *ingest, const struct entry *entry) {
 	gs_ingest_store_take(ingest);
 	enum gs_status status = gs_store_gone(ingest->store, &entry->info.key, entry->info.time_ms, now_ms, &result);
 	gs_publisher_saw(ingest, entry, now_ms);
+	ingest->applied.changes++;
 	gs_ingest_store_release(ingest);
 	if (status == GS_OK)
 		gs_metric_add(GS_M_GONE, 1);
@@ -157,14 +196,14 @@ static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first)
 	size_t samples = 0;
 	gs_ingest_store_take(ingest);
 	for (; end != NULL && !gs_entry_is_scraped(end) && samples < RUN_SAMPLES; end = end->next) {
-		end->status = apply_logged_locked(ingest, end);
+		end->status = gs_apply_push_locked(ingest, end);
 		samples += gs_batch_stats(end->batch).samples;
 	}
 	gs_ingest_store_release(ingest);
 	while (first != end) {
 		struct entry *entry = first;
 		first = first->next;
-		finish_push(ingest, entry);
+		gs_apply_finish(ingest, entry);
 	}
 	return end;
 }
@@ -184,11 +223,11 @@ struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
 /* What is queued belongs to others, whose pushes are not answered yet: none of them can tell that this one passed. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
 	if ((entry->kind != ENTRY_PUSH && entry->kind != ENTRY_GATEWAY) ||
-	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || !gs_journal_is_instant(ingest->journal) ||
+	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || gs_ingest_keeps_log(ingest) ||
 	    !gs_ingest_store_try(ingest))
 		return false;
-	entry->status = apply_logged_locked(ingest, entry);
+	entry->status = gs_apply_push_locked(ingest, entry);
 	gs_ingest_store_release(ingest);
-	finish_push(ingest, entry);
+	gs_apply_finish(ingest, entry);
 	return true;
 }

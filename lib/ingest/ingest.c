@@ -30,26 +30,72 @@ void gs_ingest_queue(struct gs_ingest *ingest, struct entry *entry) {
 	entry->next = NULL;
 	gs_lock_take(&ingest->queue_lock);
 	bool fed = gs_entry_is_scraped(entry) || entry->edge;
-	while (fed && ingest->queued >= QUEUE_SCRAPES && !ingest->stopping)
+	bool logs = gs_ingest_keeps_log(ingest) && !gs_entry_is_scraped(entry);
+	size_t *queued = logs ? &ingest->log_queued : &ingest->queued;
+	while (fed && *queued >= QUEUE_SCRAPES && !ingest->let_go)
 		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
-	*ingest->tail = entry;
-	ingest->tail = &entry->next;
-	ingest->queued += fed;
-	gs_cond_signal(&ingest->work);
+	struct entry ***tail = logs ? &ingest->log_tail : &ingest->tail;
+	**tail = entry;
+	*tail = &entry->next;
+	*queued += fed;
+	gs_cond_signal(logs ? &ingest->log_work : &ingest->work);
 	gs_lock_release(&ingest->queue_lock);
+}
+
+/* A time that no entry to come will be before, so that what is expired until then is expired for it too, here and whenever the log is read again. False where there are entries
+ * under way whose times are behind: they expire what they find. *before is for withdraw_time. */
+static bool claim_time(struct gs_ingest *ingest, int64_t *ret_ms, int64_t *before_ms) {
+	int64_t now_ms = gs_clock_wall_ms();
+	gs_lock_take(&ingest->queue_lock);
+	bool idle = ingest->unapplied == 0;
+	*before_ms = ingest->log_time_ms;
+	if (idle && ingest->log_time_ms < now_ms)
+		ingest->log_time_ms = now_ms;
+	*ret_ms = ingest->log_time_ms;
+	gs_lock_release(&ingest->queue_lock);
+	return idle;
+}
+
+/* Nothing was expired: an older push of the edge may still come with a time of its own. */
+static void withdraw_time(struct gs_ingest *ingest, int64_t time_ms, int64_t before_ms) {
+	gs_lock_take(&ingest->queue_lock);
+	if (ingest->unapplied == 0 && ingest->log_time_ms == time_ms)
+		ingest->log_time_ms = before_ms;
+	gs_lock_release(&ingest->queue_lock);
+}
+
+static size_t expire_logged(struct gs_ingest *ingest) {
+	int64_t time_ms = 0, before_ms = 0;
+	if (!claim_time(ingest, &time_ms, &before_ms))
+		return 0;
+	gs_ingest_store_take(ingest);
+	size_t expired = gs_store_expire_pushed(ingest->store, time_ms);
+	if (expired != 0 && ingest->applied.time_ms < time_ms)
+		ingest->applied.time_ms = time_ms;
+	gs_ingest_store_release(ingest);
+	if (expired == 0)
+		withdraw_time(ingest, time_ms, before_ms);
+	return expired;
 }
 
 static void tick(struct gs_ingest *ingest) {
 	size_t stale = 0, expired = 0;
 	int64_t now = gs_clock_mono_ms();
-	if (now < ingest->next_tick_ms)
+	if (now < ingest->next_tick_ms || ingest->phase != PHASE_READY)
 		return;
 	ingest->next_tick_ms = now + TICK_MS;
 	gs_ingest_store_take(ingest);
-	gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
+	if (gs_ingest_keeps_log(ingest))
+		stale = gs_store_expire_scraped(ingest->store, gs_clock_wall_ms());
+	else
+		gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
+	gs_metric_set(GS_M_KEYS, (double)gs_keys_count(ingest->keys));
 	gs_ingest_store_release(ingest);
+	if (gs_ingest_keeps_log(ingest))
+		expired = expire_logged(ingest);
 	gs_metric_add(GS_M_EXPIRED, (double)expired);
 	gs_publishers_forget(ingest);
+	gs_snapper_tick(ingest);
 	if (stale != 0)
 		gs_log(GS_LOG_WARN,
 		    "%zu targets went stale: no scrape of them came for max_age; their series have left", stale);
@@ -84,6 +130,7 @@ static void *writer(void *arg) {
 	uint64_t ticket = 0;
 	bool stop = false;
 	pthread_setname_np(pthread_self(), "ingest");
+	gs_ingest_recover(ingest);
 	while (!stop) {
 		struct entry *list = wait_for_work(ingest, &ticket, &stop);
 		if (ticket != 0)
@@ -92,6 +139,7 @@ static void *writer(void *arg) {
 			list = gs_ingest_apply(ingest, list);
 		tick(ingest);
 	}
+	gs_snapper_finish(ingest);
 	return NULL;
 }
 
@@ -99,9 +147,32 @@ static enum gs_status init_sync(struct gs_ingest *ingest) {
 	if (gs_lock_init(&ingest->turn_lock, GS_RANK_TURN) != GS_OK ||
 	    gs_lock_init(&ingest->store_lock, GS_RANK_STORE) != GS_OK ||
 	    gs_lock_init(&ingest->queue_lock, GS_RANK_INGEST) != GS_OK || gs_cond_init(&ingest->work) != GS_OK ||
-	    gs_cond_init(&ingest->space) != GS_OK || gs_cond_init(&ingest->fresh) != GS_OK)
+	    gs_cond_init(&ingest->space) != GS_OK || gs_cond_init(&ingest->fresh) != GS_OK ||
+	    gs_cond_init(&ingest->log_work) != GS_OK)
 		return GS_ENOMEM;
 	return GS_OK;
+}
+
+static enum gs_status open_parts(struct gs_ingest *ingest) {
+	const struct gs_ingest_options *options = &ingest->options;
+	int64_t window_ms = options->log.key_window_ms;
+	ingest->topic = gs_strdup(gs_str_of(options->topic));
+	ingest->pushed = gs_pushed_new();
+	ingest->store = gs_store_new(&options->store);
+	ingest->keys = gs_keys_new(window_ms != 0 ? window_ms : GS_LIMIT_KEY_WINDOW_MS, GS_LIMIT_KEYS);
+	ingest->pieces = gs_pieces_new(GS_LIMIT_RENDER_CACHE);
+	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
+	ingest->own_batch = gs_batch_new();
+	ingest->own_parser = gs_expo_parser_new();
+	if (ingest->topic == NULL || ingest->pushed == NULL || ingest->store == NULL || ingest->keys == NULL ||
+	    ingest->pieces == NULL || ingest->publishers == NULL || ingest->own_batch == NULL ||
+	    ingest->own_parser == NULL)
+		return GS_ENOMEM;
+	if (options->log.folder == NULL)
+		return gs_journal_open_memory(&ingest->journal);
+	ingest->folder = gs_strdup(gs_str_of(options->log.folder));
+	ingest->options.log.folder = ingest->folder;
+	return ingest->folder != NULL ? GS_OK : GS_ENOMEM;
 }
 
 enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_ingest **ret, struct gs_error *err) {
@@ -111,25 +182,24 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 	ingest->options = *options;
 	ingest->start_ms = gs_clock_wall_ms();
 	ingest->tail = &ingest->first;
+	ingest->log_tail = &ingest->log_first;
 	gs_buf_init(&ingest->own_text, OWN_TEXT_MAX);
 	enum gs_status status = init_sync(ingest);
 	if (status == GS_OK)
 		status = gs_message_open(ingest);
 	if (status == GS_OK)
-		status = gs_journal_open_memory(&ingest->journal);
-	ingest->topic = gs_strdup(gs_str_of(options->topic));
-	ingest->pushed = gs_pushed_new();
-	ingest->store = gs_store_new(&options->store);
-	ingest->pieces = gs_pieces_new(GS_LIMIT_RENDER_CACHE);
-	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
-	ingest->own_batch = gs_batch_new();
-	ingest->own_parser = gs_expo_parser_new();
-	if (status != GS_OK || ingest->topic == NULL || ingest->pushed == NULL || ingest->store == NULL ||
-	    ingest->pieces == NULL || ingest->publishers == NULL || ingest->own_batch == NULL ||
-	    ingest->own_parser == NULL) {
+		status = open_parts(ingest);
+	if (status != GS_OK)
+		gs_error_set(err, status, 0, 0, "out of memory");
+	else if (gs_ingest_keeps_log(ingest))
+		status = gs_logger_new(ingest, err);
+	else
+		ingest->phase = PHASE_READY;
+	if (status != GS_OK) {
 		gs_ingest_free(ingest);
-		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+		return status;
 	}
+	gs_snapper_init(ingest);
 	if (pthread_create(&ingest->thread, NULL, writer, ingest) != 0) {
 		gs_ingest_free(ingest);
 		return gs_error_set(
@@ -140,14 +210,42 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 	return GS_OK;
 }
 
+enum gs_status gs_ingest_ready(struct gs_ingest *ingest, struct gs_error *err) {
+	enum ingest_phase phase = (enum ingest_phase)ingest->phase;
+	if (phase == PHASE_READY)
+		return GS_OK;
+	if (phase == PHASE_RECOVERING) {
+		unsigned long long all = ingest->to_replay, done = ingest->replayed;
+		if (all == 0)
+			return gs_error_set(err, GS_EAGAIN, 0, 0, "starting: reading the snapshot");
+		return gs_error_set(err, GS_EAGAIN, 0, 0, "starting: replaying: %llu of %llu entries", done, all);
+	}
+	gs_lock_take(&ingest->queue_lock);
+	if (err != NULL)
+		*err = ingest->failure;
+	gs_lock_release(&ingest->queue_lock);
+	return GS_EIO;
+}
+
+void gs_ingest_let_go(struct gs_ingest *ingest) {
+	gs_lock_take(&ingest->queue_lock);
+	ingest->let_go = true;
+	gs_cond_broadcast(&ingest->space);
+	gs_lock_release(&ingest->queue_lock);
+}
+
 void gs_ingest_free(struct gs_ingest *ingest) {
 	if (ingest == NULL)
 		return;
 	if (ingest->thread_started) {
+		gs_ingest_let_go(ingest);
+		ingest->give_up = true;
+	}
+	gs_logger_free(ingest);
+	if (ingest->thread_started) {
 		gs_lock_take(&ingest->queue_lock);
 		ingest->stopping = true;
 		gs_cond_signal(&ingest->work);
-		gs_cond_broadcast(&ingest->space);
 		gs_lock_release(&ingest->queue_lock);
 		pthread_join(ingest->thread, NULL);
 	}
@@ -167,6 +265,8 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 	gs_journal_close(ingest->journal);
 	gs_pieces_free(ingest->pieces);
 	gs_store_free(ingest->store);
+	gs_keys_free(ingest->keys);
+	gs_free(ingest->folder);
 	gs_batch_free(ingest->own_batch);
 	gs_expo_parser_free(ingest->own_parser);
 	gs_buf_free(&ingest->own_text);
@@ -174,6 +274,7 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 	gs_cond_destroy(&ingest->work);
 	gs_cond_destroy(&ingest->space);
 	gs_cond_destroy(&ingest->fresh);
+	gs_cond_destroy(&ingest->log_work);
 	gs_lock_destroy(&ingest->queue_lock);
 	gs_lock_destroy(&ingest->store_lock);
 	gs_lock_destroy(&ingest->turn_lock);
@@ -205,6 +306,9 @@ static void take_back(struct gs_ingest *ingest) {
 }
 
 static void take_over(struct entry *entry, const struct gs_ingest_push *push) {
+	entry->once = push->key.n != 0;
+	if (entry->once)
+		entry->key = gs_key_hash(push->key);
 	entry->body = push->body;
 	entry->labels = push->labels;
 	entry->nlabels = push->nlabels;
@@ -243,10 +347,10 @@ static bool hold(struct gs_ingest *ingest, struct entry *entry, struct gs_error 
 }
 
 /* Who pushed it has his answer: so it waits for its turn, however long. */
-static void hold_edge(struct gs_ingest *ingest, struct entry *entry) {
+void gs_ingest_hold_edge(struct gs_ingest *ingest, struct entry *entry) {
 	size_t n = gs_batch_stats(entry->batch).samples, max = max_samples_in_flight(ingest);
 	gs_lock_take(&ingest->queue_lock);
-	while (ingest->samples != 0 && ingest->samples + n > max && !ingest->stopping) {
+	while (ingest->samples != 0 && ingest->samples + n > max && !ingest->let_go) {
 		ingest->edge_waits = true;
 		gs_cond_wait(&ingest->space, &ingest->queue_lock, -1);
 	}
@@ -260,8 +364,8 @@ static int64_t ttl_of(const struct gs_ingest *ingest, const struct gs_ingest_pus
 	return named ? push->ttl_ms : INGEST_TTL_MS;
 }
 
-static enum gs_status read_push(
-    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *why) {
+static enum gs_status read_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
+    bool logged, struct gs_error *why) {
 	struct gs_batch_options options = {
 	    .labels = push->labels,
 	    .nlabels = push->nlabels,
@@ -269,11 +373,14 @@ static enum gs_status read_push(
 	    .mode = push->leaves ? (struct gs_mode){.kind = GS_MODE_REPLACE} : push->mode,
 	    .ttl_ms = ttl_of(ingest, push),
 	    .gateway = entry->kind == ENTRY_GATEWAY,
-	    .max_samples = ingest->options.push_samples,
-	    .max_labels = ingest->options.max_labels,
-	    .max_name = ingest->options.max_name,
-	    .max_value = ingest->options.max_value,
+	    .max_samples = SIZE_MAX,
 	};
+	if (!logged) {
+		options.max_samples = ingest->options.push_samples;
+		options.max_labels = ingest->options.max_labels;
+		options.max_name = ingest->options.max_name;
+		options.max_value = ingest->options.max_value;
+	}
 	struct kit *kit = gs_kit_get(ingest);
 	if (kit == NULL)
 		return GS_ENOMEM;
@@ -288,7 +395,7 @@ static enum gs_status read_push(
 static enum gs_status parse_push(
     struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
 	struct gs_error why = {0};
-	enum gs_status status = read_push(ingest, entry, push, &why);
+	enum gs_status status = read_push(ingest, entry, push, false, &why);
 	if (status == GS_OK && !hold(ingest, entry, &why))
 		status = GS_EAGAIN;
 	if (err != NULL)
@@ -299,6 +406,8 @@ static enum gs_status parse_push(
 /* An entry that was counted in. */
 static enum gs_status begin_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, enum entry_kind kind,
     struct entry **ret, struct gs_error *err) {
+	if (gs_ingest_ready(ingest, err) != GS_OK)
+		return GS_EIO;
 	if (!admit(ingest, err))
 		return GS_EAGAIN;
 	*ret = push_entry(ingest, push, kind);
@@ -308,15 +417,22 @@ static enum gs_status begin_push(struct gs_ingest *ingest, const struct gs_inges
 	return GS_ENOMEM;
 }
 
-static enum gs_status end_push(
-    struct gs_ingest *ingest, struct entry *entry, enum gs_status status, const struct gs_error *err) {
+static enum gs_status end_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
+    enum gs_wire_push_op op, enum gs_status status, struct gs_error *err) {
+	if (status == GS_OK && gs_ingest_keeps_log(ingest)) {
+		struct record record = {.op = op, .push = push, .id = push->key, .time_ms = gs_clock_wall_ms()};
+		status = gs_record_write(ingest, entry, &record, err);
+	}
 	if (status == GS_OK) {
 		if (!gs_ingest_apply_at_once(ingest, entry))
 			gs_ingest_queue(ingest, entry);
 		return GS_OK;
 	}
+	gs_lock_take(&ingest->queue_lock);
+	ingest->pushes--;
+	ingest->samples -= entry->held;
+	gs_lock_release(&ingest->queue_lock);
 	gs_entry_put(ingest, entry);
-	take_back(ingest);
 	if (err != NULL)
 		gs_log(GS_LOG_VERBOSE, "refused a push: %u:%u: %s", err->line, err->column, err->text);
 	return status;
@@ -325,13 +441,16 @@ static enum gs_status end_push(
 enum gs_status gs_ingest_push(struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err) {
 	struct entry *entry = NULL;
 	enum gs_status status = begin_push(ingest, push, ENTRY_PUSH, &entry, err);
-	return status == GS_OK ? end_push(ingest, entry, parse_push(ingest, entry, push, err), err) : status;
+	if (status != GS_OK)
+		return status;
+	status = parse_push(ingest, entry, push, err);
+	return end_push(ingest, entry, push, push->leaves ? GS_WIRE_PUSH_INGEST : GS_WIRE_PUSH, status, err);
 }
 
-enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push) {
+enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err) {
 	struct entry *entry = NULL;
-	enum gs_status status = begin_push(ingest, push, ENTRY_DELETE, &entry, NULL);
-	return status == GS_OK ? end_push(ingest, entry, GS_OK, NULL) : status;
+	enum gs_status status = begin_push(ingest, push, ENTRY_DELETE, &entry, err);
+	return status == GS_OK ? end_push(ingest, entry, push, GS_WIRE_PUSH_DELETE, GS_OK, err) : status;
 }
 
 /* Make the entry one that says that its push was refused. */
@@ -357,22 +476,26 @@ enum gs_status gs_ingest_gateway(
 		status = parse_push(ingest, entry, push, &why);
 	if (status == GS_EINVAL && gs_batch_stats(entry->batch).parsed)
 		status = turn_into_failure(entry, &why);
-	else if (status != GS_OK && err != NULL)
+	static const enum gs_wire_push_op ops[] = {
+	    [GS_GATEWAY_PUT] = GS_WIRE_PUSH_GATEWAY_PUT,
+	    [GS_GATEWAY_POST] = GS_WIRE_PUSH_GATEWAY_POST,
+	    [GS_GATEWAY_DELETE] = GS_WIRE_PUSH_GATEWAY_DELETE,
+	};
+	status = end_push(ingest, entry, push, ops[op], status, &why);
+	if (status != GS_OK && err != NULL)
 		*err = why;
-	return end_push(ingest, entry, status, &why);
+	return status;
 }
 
-enum gs_status gs_ingest_fill_push(
-    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err) {
+enum gs_status gs_ingest_fill_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
+    bool logged, struct gs_error *err) {
 	enum gs_status status = GS_OK;
 	take_over(entry, push);
 	bool reads = entry->kind == ENTRY_PUSH || (entry->kind == ENTRY_GATEWAY && entry->op != GS_GATEWAY_DELETE);
 	if (reads)
-		status = read_push(ingest, entry, push, err);
+		status = read_push(ingest, entry, push, logged, err);
 	if (entry->kind == ENTRY_GATEWAY && status == GS_EINVAL && gs_batch_stats(entry->batch).parsed)
 		status = turn_into_failure(entry, err);
-	if (status == GS_OK)
-		hold_edge(ingest, entry);
 	return status;
 }
 

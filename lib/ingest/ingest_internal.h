@@ -2,13 +2,17 @@
 #ifndef GRAVEL_LIB_INGEST_INTERNAL_H
 #define GRAVEL_LIB_INGEST_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "gravel/base/arena.h"
 #include "gravel/base/lock.h"
 #include "gravel/base/map.h"
 #include "gravel/codec/codec.h"
 #include "gravel/ingest/ingest.h"
 #include "gravel/journal/journal.h"
-#include "gravel/wire/wire.h"
+#include "gravel/journal/snapshots.h"
+#include "gravel/wire/push.h"
+#include "keys.h"
 #include "pieces.h"
 
 enum entry_kind { ENTRY_PUSH, ENTRY_DELETE, ENTRY_GATEWAY, ENTRY_SCRAPE, ENTRY_GONE };
@@ -22,6 +26,12 @@ struct scrape_gauges {
 	double series_added;
 };
 
+/* How far the stream of pushes was read: all up to this message is in the state, or never will be. */
+struct stream_mark {
+	uint64_t sequence; /* 0: nothing was read */
+	int64_t stored_ms; /* tells the message of that number from one of a stream that was made anew */
+};
+
 /* One thing to apply, parsed. Made by any thread, then the writer's; back in the pool afterwards. */
 struct entry {
 	struct entry *next;
@@ -33,7 +43,14 @@ struct entry {
 	size_t nlabels;
 	/* push, delete, gateway */
 	bool edge; /* a poller took it: of its info.key publisher is who, instance the id of the push */
-	int64_t time_ms; /* of an edge push */
+	int64_t time_ms; /* of an edge push when it was taken; of any when it is logged that of its entry */
+	struct stream_mark mark; /* of an edge push */
+	bool once; /* it has a key */
+	struct gs_key_hash key;
+	bool duplicate; /* the key is known: there was nothing to apply */
+	uint64_t position; /* in the log */
+	struct gs_buf head; /* as it stands in a log that is kept: header line ... */
+	struct gs_buf content; /* ... and content */
 	size_t held; /* its samples, as they count in ingest->samples */
 	struct gs_str body;
 	gs_ingest_done_fn *done;
@@ -57,6 +74,9 @@ struct entry {
 struct kit {
 	struct kit *next;
 	struct gs_expo_parser *parser;
+	struct gs_codec *codec; /* of a log that is kept, as is ... */
+	struct gs_buf plain; /* ... what is to be compressed */
+	struct gs_buf mode;
 };
 
 /* A poller, as long as it has groups. */
@@ -69,6 +89,28 @@ struct publisher {
 };
 
 struct gs_pushed;
+struct gs_logger;
+
+/* How far the state is, under store_lock. */
+struct applied {
+	uint64_t position; /* of the log */
+	int64_t time_ms; /* of the entry there; never falls */
+	struct stream_mark mark;
+	uint64_t changes; /* entries and scrapes, since the start */
+};
+
+enum ingest_phase { PHASE_RECOVERING, PHASE_READY, PHASE_FAILED };
+
+/* The snapshot that is being written, and when the next one is. The writer's alone. */
+struct snapper {
+	pid_t child; /* 0: none */
+	int pipe; /* where it says how it went */
+	int64_t begun_ms; /* monotonic */
+	int64_t due_ms; /* monotonic; INT64_MAX: never */
+	uint64_t changes; /* as they were when the last one was begun */
+	uint64_t position; /* likewise */
+	uint64_t bytes; /* likewise, of all that was logged */
+};
 
 struct gs_ingest {
 	struct gs_ingest_options options;
@@ -81,6 +123,8 @@ struct gs_ingest {
 	struct gs_lock turn_lock;
 	struct gs_lock store_lock;
 	struct gs_store *store;
+	struct gs_keys *keys;
+	struct applied applied;
 
 	struct gs_pieces *pieces; /* has a lock of its own */
 
@@ -94,6 +138,17 @@ struct gs_ingest {
 	size_t queued; /* scrapes */
 	size_t pushes; /* pushes and deletions queued or being applied */
 	size_t samples; /* theirs: the sum of held */
+	struct entry *log_first; /* for the log thread, where the log is kept */
+	struct entry **log_tail;
+	struct gs_cond log_work; /* for it */
+	size_t log_queued; /* of them those of a stream */
+	int64_t log_time_ms; /* the last time that an entry got */
+	size_t unapplied; /* entries that have a time, and are not applied yet */
+	uint64_t cut_upto; /* what of the log is needed no more */
+	uint64_t logged_bytes; /* since the start */
+	bool log_stop;
+	bool let_go;
+	struct gs_error failure; /* of PHASE_FAILED */
 	uint64_t refresh_asked;
 	uint64_t refresh_done;
 	bool stopping;
@@ -101,10 +156,19 @@ struct gs_ingest {
 	size_t nfree_entries;
 	struct kit *free_kits;
 
+	/* The log that is kept; all NULL where it is not. */
+	char *folder;
+	struct gs_logger *logger;
+	_Atomic int phase; /* enum ingest_phase; the writer changes it */
+	_Atomic uint64_t to_replay; /* entries; 0: the snapshot is being read */
+	_Atomic uint64_t replayed;
+	_Atomic bool give_up; /* the recovery */
+
 	pthread_t thread;
 	bool thread_started;
 
 	/* The writer's alone. */
+	struct snapper snapper;
 	struct gs_batch *own_batch;
 	struct gs_expo_parser *own_parser;
 	struct gs_buf own_text;
@@ -127,8 +191,14 @@ static inline bool gs_entry_is_scraped(const struct entry *entry) {
 	return entry->kind == ENTRY_SCRAPE || entry->kind == ENTRY_GONE;
 }
 
+/* Whether pushes are written down. */
+static inline bool gs_ingest_keeps_log(const struct gs_ingest *ingest) {
+	return ingest->folder != NULL;
+}
+
 /* entry.c */
 struct entry *gs_entry_get(struct gs_ingest *ingest, enum entry_kind kind); /* NULL: no memory */
+void gs_entry_reset(struct entry *entry, enum entry_kind kind); /* make it as new */
 void gs_entry_put(struct gs_ingest *ingest, struct entry *entry);
 void gs_entry_free(struct entry *entry);
 struct kit *gs_kit_get(struct gs_ingest *ingest);
@@ -142,10 +212,50 @@ void gs_ingest_store_take(struct gs_ingest *ingest);
 bool gs_ingest_store_try(struct gs_ingest *ingest);
 void gs_ingest_store_release(struct gs_ingest *ingest);
 
-/* ingest.c: begin the batch of a push, read its body, and take over what it says; of an edge push, count its samples in, waiting for room. What a gateway push
- * is refused for is an entry that says so. */
-GS_MUST_USE enum gs_status gs_ingest_fill_push(
-    struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push, struct gs_error *err);
+/* ingest.c: begin the batch of a push, read its body, and take over what it says. What a gateway push is refused for is an entry that says so. One that was logged is
+ * bound by fixed limits alone: those of the configuration may have changed since. */
+GS_MUST_USE enum gs_status gs_ingest_fill_push(struct gs_ingest *ingest, struct entry *entry,
+    const struct gs_ingest_push *push, bool logged, struct gs_error *err);
+/* ingest.c: count the samples of an edge push in, waiting for room. */
+void gs_ingest_hold_edge(struct gs_ingest *ingest, struct entry *entry);
+
+/* record.c: what the log says of a push. */
+struct record {
+	enum gs_wire_push_op op;
+	const struct gs_ingest_push *push;
+	struct gs_str publisher;
+	struct gs_str id; /* its key; empty: none */
+	int64_t time_ms; /* when it was taken */
+	struct stream_mark mark;
+};
+
+/* Fill head and content of the entry. GS_ENOMEM, GS_ELIMIT with ${err}. */
+GS_MUST_USE enum gs_status gs_record_write(
+    struct gs_ingest *ingest, struct entry *entry, const struct record *record, struct gs_error *err);
+/* Make the entry, new or used, the one that was written down; ${scratch} and ${codec} are for that. GS_EINVAL with ${err} for what is no record, or says what this version refuses; GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_record_read(struct gs_ingest *ingest, struct entry *entry, struct gs_buf *scratch,
+    struct gs_codec *codec, const struct gs_journal_entry *logged, struct gs_error *err);
+
+/* logger.c: the log thread. */
+GS_MUST_USE enum gs_status gs_logger_new(struct gs_ingest *ingest, struct gs_error *err);
+void gs_logger_free(struct gs_ingest *ingest); /* logs what is queued; then the writer has it */
+
+/* recover.c: on the writer's thread, before all else. */
+void gs_ingest_recover(struct gs_ingest *ingest);
+
+/* snapshot.c: on the writer's thread, which the child dies with; the last as the last of all. */
+void gs_snapper_init(struct gs_ingest *ingest);
+void gs_snapper_tick(
+    struct gs_ingest *ingest); /* see after the one that is being written, and begin one if it is time */
+void gs_snapper_finish(struct gs_ingest *ingest);
+GS_MUST_USE enum gs_status gs_snapshot_load(
+    struct gs_ingest *ingest, struct gs_snapshot_reader *reader, struct gs_error *err);
+
+/* pushed.c: what a client asked for, from the header and content of a push; slices stand in ${content}, and in the entry's arena. GS_EINVAL, GS_ENOMEM. */
+GS_MUST_USE enum gs_status gs_pushed_request(
+    struct entry *entry, const struct gs_wire_push *push, struct gs_str content, struct gs_ingest_push *ret);
+enum entry_kind gs_pushed_kind(enum gs_wire_push_op op);
+enum gs_gateway_op gs_pushed_gateway_op(enum gs_wire_push_op op);
 
 /* pushed.c; NULL: no memory */
 struct gs_pushed *gs_pushed_new(void);
@@ -153,6 +263,13 @@ void gs_pushed_free(struct gs_pushed *pushed);
 
 /* apply.c: on the writer's thread: apply the first of a list, and of pushes those that follow it. Returns what is left. */
 struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry);
+
+/* apply.c: with the store's lock: apply a push that is logged, and remember its key. */
+enum gs_status gs_apply_push_locked(struct gs_ingest *ingest, struct entry *entry);
+/* apply.c: count and answer what was applied, or could not be logged, and take it back into the pool. */
+void gs_apply_finish(struct gs_ingest *ingest, struct entry *entry);
+/* apply.c: take it back unanswered. */
+void gs_apply_drop(struct gs_ingest *ingest, struct entry *entry);
 
 /* On any thread: apply and answer a push now if the store is free and nothing has to be waited for; false: queue it. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry);

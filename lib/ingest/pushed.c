@@ -3,30 +3,24 @@
 #include <stdio.h>
 
 #include "gravel/base/mem.h"
+#include "gravel/base/num.h"
 #include "gravel/ingest/path.h"
 #include "gravel/log/log.h"
 #include "gravel/telemetry/telemetry.h"
-#include "gravel/wire/push.h"
 #include "ingest_internal.h"
 
+#define UNFINISHED_MS (10 * 60 * 1000)
 #define JOINER_BYTES ((size_t)256 * 1024 * 1024)
-
-/* The id of a push that came: in a list, oldest first, and in a map. */
-struct seen_push {
-	struct seen_push *newer;
-	int64_t stored_ms;
-	size_t n;
-	char id[];
-};
 
 /* The push thread's alone. */
 struct gs_pushed {
 	struct gs_codec *codec;
 	struct gs_wire_joiner *joiner;
 	struct gs_buf scratch;
-	struct gs_map *ids;
-	struct seen_push *oldest;
-	struct seen_push *newest;
+	bool begun;
+	struct stream_mark start; /* all up to here was taken before the program started */
+	struct stream_mark safe; /* no push has a part up to here, and another one behind */
+	int64_t open_ms; /* when the oldest part that waits for others was stored; 0: none does */
 };
 
 struct gs_pushed *gs_pushed_new(void) {
@@ -36,53 +30,19 @@ struct gs_pushed *gs_pushed_new(void) {
 	gs_buf_init(&pushed->scratch, GS_LIMIT_HEADER);
 	pushed->codec = gs_codec_new();
 	pushed->joiner = gs_wire_joiner_new(JOINER_BYTES);
-	pushed->ids = gs_map_new(GS_LIMIT_PUSH_IDS);
-	if (pushed->codec != NULL && pushed->joiner != NULL && pushed->ids != NULL)
+	if (pushed->codec != NULL && pushed->joiner != NULL)
 		return pushed;
 	gs_pushed_free(pushed);
 	return NULL;
 }
 
-static void forget_oldest(struct gs_pushed *pushed) {
-	struct seen_push *seen = pushed->oldest;
-	gs_map_remove(pushed->ids, gs_str_make(seen->id, seen->n));
-	pushed->oldest = seen->newer;
-	if (pushed->oldest == NULL)
-		pushed->newest = NULL;
-	gs_free(seen);
-}
-
 void gs_pushed_free(struct gs_pushed *pushed) {
 	if (pushed == NULL)
 		return;
-	while (pushed->oldest != NULL)
-		forget_oldest(pushed);
-	gs_map_free(pushed->ids);
 	gs_codec_free(pushed->codec);
 	gs_wire_joiner_free(pushed->joiner);
 	gs_buf_free(&pushed->scratch);
 	gs_free(pushed);
-}
-
-/* Remember the id, by the clock of the stream, so that every reader of it forgets the same ones. */
-static enum gs_status remember(struct gs_pushed *pushed, struct gs_str id, int64_t stored_ms) {
-	while (pushed->oldest != NULL && (pushed->oldest->stored_ms < stored_ms - GS_LIMIT_PUSH_ID_MS ||
-					     gs_map_count(pushed->ids) >= GS_LIMIT_PUSH_IDS))
-		forget_oldest(pushed);
-	struct seen_push *seen = gs_alloc(sizeof(*seen) + id.n);
-	if (seen == NULL)
-		return GS_ENOMEM;
-	memcpy(seen->id, id.p, id.n);
-	seen->n = id.n;
-	seen->stored_ms = stored_ms;
-	enum gs_status status = gs_map_put(pushed->ids, gs_str_make(seen->id, seen->n), seen);
-	if (status != GS_OK) {
-		gs_free(seen);
-		return status;
-	}
-	*(pushed->newest != NULL ? &pushed->newest->newer : &pushed->oldest) = seen;
-	pushed->newest = seen;
-	return GS_OK;
 }
 
 /* Its client heard 200 and cannot be told: count it, and tell the operator who lost what. */
@@ -120,6 +80,10 @@ static const char *refusal(enum gs_status status) {
 static void on_done(void *ctx, enum gs_status status, const struct gs_error *err) {
 	const struct entry *entry = ctx;
 	char text[sizeof(err->text) + 32];
+	if (entry->duplicate) {
+		gs_metric_add_l(GS_M_EDGE_DROPPED, 1, "duplicate", NULL);
+		return;
+	}
 	if (status == GS_OK) {
 		gs_metric_add(GS_M_EDGE_APPLIED, 1);
 		return;
@@ -166,14 +130,12 @@ static enum gs_status read_labels(
 }
 
 /* What a client would have asked for here. */
-static enum gs_status read_request(
+enum gs_status gs_pushed_request(
     struct entry *entry, const struct gs_wire_push *push, struct gs_str content, struct gs_ingest_push *what) {
 	*what = (struct gs_ingest_push){
 	    .format = {.format = push->format, .utf8_names = push->utf8_names},
 	    .ttl_ms = push->ttl_ms,
 	    .leaves = push->op == GS_WIRE_PUSH_INGEST,
-	    .done = on_done,
-	    .ctx = entry,
 	};
 	if (push->ttl_ms > GS_LIMIT_TTL_MS || !gs_str_is_utf8(push->publisher) || !gs_str_is_utf8(push->id))
 		return GS_EINVAL;
@@ -187,7 +149,7 @@ static enum gs_status read_request(
 	return status;
 }
 
-static enum entry_kind kind_of(enum gs_wire_push_op op) {
+enum entry_kind gs_pushed_kind(enum gs_wire_push_op op) {
 	switch (op) {
 	case GS_WIRE_PUSH:
 	case GS_WIRE_PUSH_INGEST:
@@ -202,7 +164,7 @@ static enum entry_kind kind_of(enum gs_wire_push_op op) {
 	return ENTRY_GATEWAY;
 }
 
-static enum gs_gateway_op gateway_op(enum gs_wire_push_op op) {
+enum gs_gateway_op gs_pushed_gateway_op(enum gs_wire_push_op op) {
 	if (op == GS_WIRE_PUSH_GATEWAY_DELETE)
 		return GS_GATEWAY_DELETE;
 	return op == GS_WIRE_PUSH_GATEWAY_PUT ? GS_GATEWAY_PUT : GS_GATEWAY_POST;
@@ -221,23 +183,71 @@ static void queue_push(struct gs_ingest *ingest, struct entry *entry, const stru
 	}
 	enum gs_status status = entry->text.status;
 	if (status == GS_OK)
-		status = read_request(entry, push, content, &what);
+		status = gs_pushed_request(entry, push, content, &what);
 	if (status != GS_OK) {
 		drop(push, status == GS_ENOMEM ? "memory" : "header", "what it asks for cannot be read");
 		gs_entry_put(ingest, entry);
 		return;
 	}
+	what.key = push->id;
+	what.done = on_done;
+	what.ctx = entry;
 	entry->edge = true;
-	entry->op = gateway_op(push->op);
+	entry->mark = ingest->pushed->safe;
+	entry->op = gs_pushed_gateway_op(push->op);
 	/* A clock that is ahead would keep its pushes from expiring. */
 	entry->time_ms = push->time_ms < message->stored_ms ? push->time_ms : message->stored_ms;
-	status = gs_ingest_fill_push(ingest, entry, &what, &err);
+	status = gs_ingest_fill_push(ingest, entry, &what, false, &err);
+	if (status == GS_OK && gs_ingest_keeps_log(ingest)) {
+		struct record record = {.op = push->op,
+		    .push = &what,
+		    .publisher = push->publisher,
+		    .id = push->id,
+		    .time_ms = push->time_ms,
+		    .mark = entry->mark};
+		status = gs_record_write(ingest, entry, &record, &err);
+	}
 	if (status != GS_OK) {
 		on_done(entry, status, &err);
 		gs_entry_put(ingest, entry);
 		return;
 	}
+	gs_ingest_hold_edge(ingest, entry);
 	gs_ingest_queue(ingest, entry);
+}
+
+/* See how far the stream is read for good. A push that stays unfinished for so long will never be whole: whoever published it is gone, and nobody was told that it counts. */
+static void advance(struct gs_pushed *pushed, const struct gs_ingest_message *message) {
+	if (gs_wire_joiner_bytes(pushed->joiner) == 0) {
+		pushed->open_ms = 0;
+		pushed->safe = (struct stream_mark){message->sequence, message->stored_ms};
+		return;
+	}
+	if (pushed->open_ms == 0)
+		pushed->open_ms = message->stored_ms;
+	if (message->stored_ms - pushed->open_ms < UNFINISHED_MS)
+		return;
+	struct gs_wire_joiner *joiner = gs_wire_joiner_new(JOINER_BYTES);
+	if (joiner == NULL)
+		return;
+	gs_wire_joiner_free(pushed->joiner);
+	pushed->joiner = joiner;
+	pushed->open_ms = 0;
+	gs_metric_add_l(GS_M_EDGE_DROPPED, 1, "incomplete", NULL);
+}
+
+/* Whether all of it was taken before: by an earlier run of the program, or in another message. */
+static bool was_taken(struct gs_ingest *ingest, const struct gs_ingest_message *message, struct gs_str id) {
+	struct gs_pushed *pushed = ingest->pushed;
+	gs_ingest_store_take(ingest);
+	if (!pushed->begun) {
+		pushed->begun = true;
+		pushed->start = pushed->safe = ingest->applied.mark;
+	}
+	bool known = gs_keys_has(ingest->keys, gs_key_hash(id));
+	gs_ingest_store_release(ingest);
+	return known || (message->sequence != 0 && message->sequence <= pushed->start.sequence &&
+			    message->stored_ms <= pushed->start.stored_ms);
 }
 
 /* Decompress into the entry, put parts together, and leave out what came before. */
@@ -245,7 +255,10 @@ static void take_content(struct gs_ingest *ingest, struct entry *entry, const st
     const struct gs_wire_push *push) {
 	struct gs_pushed *pushed = ingest->pushed;
 	enum gs_wire_joined joined = GS_WIRE_DROP;
-	struct gs_wire_group group = {push->publisher, GS_STR("push"), push->id};
+	char time[24];
+	size_t n =
+	    gs_num_print_i64(time, push->time_ms); /* a push that is tried again is another one, until it is whole */
+	struct gs_wire_group group = {push->publisher, gs_str_make(time, n), push->id};
 	struct gs_wire_header header = {.time_ms = push->time_ms, .part = push->part, .parts = push->parts};
 	struct gs_str content = {0};
 	size_t discarded = 0;
@@ -262,8 +275,7 @@ static void take_content(struct gs_ingest *ingest, struct entry *entry, const st
 	    pushed->joiner, &group, &header, gs_buf_slice(&entry->text), &joined, &content, &discarded);
 	if (discarded != 0)
 		gs_metric_add_l(GS_M_EDGE_DROPPED, (double)discarded, "incomplete", NULL);
-	if (status == GS_OK && joined == GS_WIRE_WHOLE)
-		status = remember(pushed, push->id, message->stored_ms);
+	advance(pushed, message);
 	if (status != GS_OK)
 		reason = "memory";
 	else if (joined == GS_WIRE_DROP)
@@ -291,11 +303,11 @@ void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *
 		drop(NULL, status == GS_EUNSUPPORTED ? "version" : "header", err.text);
 		return;
 	}
-	if (gs_map_get(ingest->pushed->ids, push.id) != NULL) {
+	if (was_taken(ingest, message, push.id)) {
 		gs_metric_add_l(GS_M_EDGE_DROPPED, 1, "duplicate", NULL);
 		return;
 	}
-	struct entry *entry = gs_entry_get(ingest, kind_of(push.op));
+	struct entry *entry = gs_entry_get(ingest, gs_pushed_kind(push.op));
 	if (entry == NULL) {
 		drop(&push, "memory", "no entry");
 		return;

@@ -23,6 +23,7 @@
 #include "gravel/log/log.h"
 
 #define MAGIC "gravel-snapshot 1\n"
+#define UNFINISHED ".new"
 #define PREFIX "snapshot-"
 #define DAMAGED ".damaged"
 #define BLOCK ((size_t)256 * 1024) /* bytes that are compressed together */
@@ -170,6 +171,13 @@ static void make_name(char *name, uint64_t position) {
 	snprintf(name, NAME_SIZE, PREFIX "%020llu", (unsigned long long)position);
 }
 
+enum gs_status gs_snapshots_path(const char *folder, uint64_t position, char *ret, size_t n) {
+	char name[NAME_SIZE];
+	make_name(name, position);
+	int length = snprintf(ret, n, "%s/%s", folder, name);
+	return length >= 0 && (size_t)length < n ? GS_OK : GS_ELIMIT;
+}
+
 /* Positions of the newest snapshots in ${kept}, the newest first, and of the oldest of all. GS_EIO. */
 static enum gs_status list(const char *folder, uint64_t *kept, size_t max, size_t *ret_n, uint64_t *ret_oldest) {
 	DIR *dir = opendir(folder);
@@ -222,7 +230,7 @@ enum gs_status gs_snapshots_write(const char *folder, const struct gs_snapshot_i
 	struct gs_snapshot_writer writer = {.fd = -1};
 	char name[NAME_SIZE], temporary[NAME_SIZE + 8];
 	make_name(name, info->position);
-	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	snprintf(temporary, sizeof(temporary), "%s" UNFINISHED, name);
 	writer.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (writer.folder >= 0)
 		writer.fd =
@@ -402,10 +410,26 @@ static void set_aside(const char *path) {
 	    aside ? "it is renamed to end in \"" DAMAGED "\"" : "it cannot be renamed");
 }
 
+/* What a process left unfinished that was killed. */
+static void remove_unfinished(const char *folder) {
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		struct gs_str name = gs_str_of(entry->d_name);
+		if (gs_str_starts(name, GS_STR(PREFIX)) && gs_str_ends(name, GS_STR(UNFINISHED)) &&
+		    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < (int)sizeof(path))
+			(void)unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
 enum gs_status gs_snapshots_open(const char *folder, struct gs_snapshot_reader **ret_reader, struct gs_error *err) {
 	uint64_t kept[16], oldest;
 	char name[NAME_SIZE] = "", path[PATH_MAX];
 	size_t n;
+	remove_unfinished(folder);
 	enum gs_status status = list(folder, kept, sizeof(kept) / sizeof(kept[0]), &n, &oldest);
 	if (status == GS_OK && n == 0)
 		return GS_ENOTFOUND;

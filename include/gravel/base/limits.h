@@ -29,9 +29,10 @@
 #define GS_LIMIT_SAMPLES_IN_FLIGHT                                                                                     \
 	2000000 /* fixed, but twice push_samples if that is more: of pushes that were read and wait; a sample can take 450 bytes */
 
-/* Fixed: of pushes from the edge, how long and how many ids are remembered, so that none counts twice; an id costs some hundred bytes. */
-#define GS_LIMIT_PUSH_ID_MS (2 * 3600 * 1000)
-#define GS_LIMIT_PUSH_IDS 200000
+/* Keys of pushes that are remembered, so that none counts twice; how long is receiver.log.key_window. Fixed: a key costs 32 bytes. */
+#define GS_LIMIT_KEY_WINDOW_MS (2 * 3600 * 1000)
+#define GS_LIMIT_KEYS 1000000
+#define GS_LIMIT_KEY 255 /* fixed: bytes of an Idempotency-Key */
 
 #define GS_LIMIT_TTL_MS (10 * 366LL * 86400 * 1000) /* fixed: of a push; who wants more wants no expiry */
 

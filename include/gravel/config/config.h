@@ -173,10 +173,22 @@ struct gs_config_stream {
 	int64_t push_retention; /* max age of that stream; 2h */
 };
 
+enum gs_config_log_kind { GS_CONFIG_LOG_FILE, GS_CONFIG_LOG_STREAM, GS_CONFIG_LOG_MEMORY };
+
+/* receiver.log: where accepted pushes are written down (docs/LOG.md). */
+struct gs_config_log {
+	enum gs_config_log_kind kind;
+	const char *path; /* folder of the log and its snapshots; "": see docs/OPERATING.md, "Files" */
+	int64_t max_size; /* bytes of the log; 0: as long as there is room */
+	int64_t key_window; /* how long an Idempotency-Key is remembered; 2h */
+	int64_t snapshot_interval; /* 10m */
+};
+
 struct gs_config_receiver {
 	const char *listen; /* host:port, [v6]:port, :port; "localhost:4278" */
 	bool publisher_label; /* on */
 	int64_t expiration; /* of pushed series; 0 is never */
+	struct gs_config_log log;
 	struct {
 		int64_t push_body;
 		int64_t push_samples;

@@ -117,6 +117,9 @@ GS_MUST_USE enum gs_status gs_store_own(struct gs_store *store, const struct gs_
  * it about once a second. */
 void gs_store_expire(struct gs_store *store, int64_t now_ms, size_t *ret_stale, size_t *ret_expired);
 
+/** gs_store_expire_scraped(store, now_ms): Of that only the groups: returns how many went stale. */
+size_t gs_store_expire_scraped(struct gs_store *store, int64_t now_ms);
+
 /** gs_store_expire_pushed(store, now_ms): Of that only the last: remove pushed series that had expired at ${now_ms}, and return how many. */
 size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms);
 

@@ -12,8 +12,18 @@
  */
 struct gs_ingest;
 
+/* Where accepted pushes are written down before they are applied and answered (docs/LOG.md). */
+struct gs_ingest_log {
+	const char *
+	    folder; /* of the log and its snapshots, which is there; copied. NULL: nowhere, they live as long as the process */
+	uint64_t max_bytes; /* of the log; 0: as long as there is room */
+	int64_t key_window_ms; /* how long the key of a push is remembered; 0: GS_LIMIT_KEY_WINDOW_MS */
+	int64_t snapshot_ms; /* from one snapshot to the next; 0: only at the end */
+};
+
 struct gs_ingest_options {
 	struct gs_store_options store;
+	struct gs_ingest_log log;
 	bool publisher_label;
 	const char *topic; /* of the subjects; copied */
 	size_t push_samples; /* in one push */
@@ -24,11 +34,21 @@ struct gs_ingest_options {
 	size_t max_value;
 };
 
-/** gs_ingest_new(options, ret, err): Start the writer thread. GS_ENOMEM, GS_EIO. */
+/** gs_ingest_new(options, ret, err):
+ * Open the log and start the threads; they bring back what the log and its snapshots hold, see gs_ingest_ready. GS_EIO with ${err} for a log that cannot be opened (another
+ * receiver has it, no permission...), GS_EUNSUPPORTED, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_ingest_new(
     const struct gs_ingest_options *options, struct gs_ingest **ret, struct gs_error *err);
 
-/** gs_ingest_free(ingest): Apply what is queued, stop the thread, free. No other call may run or come. NULL is nothing. */
+/** gs_ingest_ready(ingest, err):
+ * GS_OK when all that was there is back. GS_EAGAIN with ${err}, how far it is; pushes are refused until then, and what is read is a part. Another status: it cannot be brought
+ * back, and ${err} says why; it stays so. Any thread. */
+GS_MUST_USE enum gs_status gs_ingest_ready(struct gs_ingest *ingest, struct gs_error *err);
+
+/** gs_ingest_let_go(ingest): What comes from streams is not taken any more: gs_ingest_message and gs_ingest_pushed that wait return, and later ones do nothing. Before the bus is closed. */
+void gs_ingest_let_go(struct gs_ingest *ingest);
+
+/** gs_ingest_free(ingest): Log and apply what is queued, stop the threads, write a snapshot, free. No other call may run or come. NULL is nothing. */
 void gs_ingest_free(struct gs_ingest *ingest);
 
 /* A message of the stream. */
@@ -36,6 +56,7 @@ struct gs_ingest_message {
 	struct gs_str subject;
 	struct gs_str header;
 	struct gs_str data;
+	uint64_t sequence; /* in the stream; 0: not known. Of pushes only */
 	int64_t stored_ms; /* when the NATS server stored it, by its clock */
 };
 
@@ -46,13 +67,15 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
 
 /** gs_ingest_pushed(ingest, message):
  * Take in one message of the stream of pushes, and do with the push that it completes what gs_ingest_push, gs_ingest_delete or gs_ingest_gateway would do. One whose id came before is left
- * out. What is refused is counted and logged, for its client was answered long ago. Waits while the queue is full. One thread at a time; it may be another than that of gs_ingest_message. */
+ * out. What is refused is counted and logged, for its client was answered long ago. Waits while the queue is full, or the log cannot be written. When gs_ingest_ready says so, one thread at a time; it may be another than that of gs_ingest_message. */
 void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message);
 
 /* The result of a push or deletion, exactly once, on the writer's thread or on that of the call, even before it returns; must not block. ${err} says why for the client. */
 typedef void gs_ingest_done_fn(void *ctx, enum gs_status status, const struct gs_error *err);
 
 struct gs_ingest_push {
+	struct gs_str
+	    key; /* Idempotency-Key: of what has the same only the first is applied, all are answered alike; empty: none */
 	struct gs_str body; /* must live until done */
 	struct gs_expo_options format; /* of the body; zeroed: text */
 	const struct gs_label *labels; /* from the path; likewise */
@@ -67,13 +90,14 @@ struct gs_ingest_push {
 
 /** gs_ingest_push(ingest, push, err):
  * Parse a push on this thread, and apply it here as well if nobody else is at the store, else queue it. With GS_OK done will be called; otherwise it will not: GS_EINVAL or GS_ELIMIT with line and
- * column for what does not parse, GS_EAGAIN when too many are in flight, GS_ENOMEM. What a limit refuses, here or in done, is counted, and ${err} ends with
+ * column for what does not parse, GS_EAGAIN when too many are in flight, GS_EIO before gs_ingest_ready says yes, GS_ENOMEM. In done GS_EAGAIN: the log cannot be written now, nothing was applied. What a limit refuses, here or in done, is counted, and ${err} ends with
  * the key of the limit. Any thread. */
 GS_MUST_USE enum gs_status gs_ingest_push(
     struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err);
 
-/** gs_ingest_delete(ingest, push): As gs_ingest_push, but remove the pushed series that carry the labels; the body is not looked at. */
-GS_MUST_USE enum gs_status gs_ingest_delete(struct gs_ingest *ingest, const struct gs_ingest_push *push);
+/** gs_ingest_delete(ingest, push, err): As gs_ingest_push, but remove the pushed series that carry the labels; the body is not looked at. */
+GS_MUST_USE enum gs_status gs_ingest_delete(
+    struct gs_ingest *ingest, const struct gs_ingest_push *push, struct gs_error *err);
 
 /** gs_ingest_gateway(ingest, op, push, err):
  * As gs_ingest_push, but do ${op} (all but GS_GATEWAY_FAILED) with the group whose key are the labels; mode and ttl_ms are not looked at. A push that parses and is

@@ -40,7 +40,7 @@ GS_MUST_USE enum gs_status gs_snapshots_write(const char *folder, const struct g
 struct gs_snapshot_reader;
 
 /** gs_snapshots_open(folder, ret_reader, err):
- * Open the newest snapshot that is whole: all of its bytes are checked. One that is damaged is renamed to end in ".damaged", logged, and the one before is taken. GS_ENOTFOUND if there is
+ * Open the newest snapshot that is whole: all of its bytes are checked. One that is damaged is renamed to end in ".damaged", logged, and the one before is taken; one that was left unfinished is removed: nobody else writes there. GS_ENOTFOUND if there is
  * none (and none that was damaged); GS_EINVAL with ${err} if all that were there are damaged; GS_EIO with ${err}, GS_ENOMEM. */
 GS_MUST_USE enum gs_status gs_snapshots_open(
     const char *folder, struct gs_snapshot_reader **ret_reader, struct gs_error *err);
@@ -51,6 +51,9 @@ struct gs_snapshot_info gs_snapshot_reader_info(const struct gs_snapshot_reader 
 
 /** gs_snapshot_reader_get(reader, ret_bytes): A gs_snapshot_get_fn of the store: the next bytes, none at the end. */
 GS_MUST_USE enum gs_status gs_snapshot_reader_get(void *reader, struct gs_str *ret_bytes);
+
+/** gs_snapshots_path(folder, position, ret, n): Write the name of the file of a snapshot, NUL-terminated. GS_ELIMIT if there is no room. */
+GS_MUST_USE enum gs_status gs_snapshots_path(const char *folder, uint64_t position, char *ret, size_t n);
 
 /** gs_snapshots_oldest(folder, ret_position): The position of the oldest snapshot that is kept; GS_ENOTFOUND if there is none, GS_EIO. The log is needed behind it. */
 GS_MUST_USE enum gs_status gs_snapshots_oldest(const char *folder, uint64_t *ret_position);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the state comes back: the newest snapshot that is whole, and behind it what the log has, applied as it was. */
+#include <inttypes.h>
+
+#include "gravel/base/clock.h"
+#include "gravel/base/mem.h"
+#include "gravel/log/log.h"
+#include "gravel/telemetry/telemetry.h"
+#include "ingest_internal.h"
+
+#define TURN 256 /* entries that are applied under one lock */
+
+struct replay {
+	struct gs_ingest *ingest;
+	struct entry *entry;
+	struct gs_buf scratch;
+	struct gs_codec *codec;
+	uint64_t expected; /* position of the next entry */
+	uint64_t refused;
+	unsigned turn;
+	struct gs_error err;
+};
+
+/* What the store refuses it refused then: that was said to whoever pushed. What cannot be read at all is another matter. */
+static void note(struct replay *replay, uint64_t position, enum gs_status status, const struct gs_error *err) {
+	static struct gs_log_limit limit;
+	replay->refused++;
+	gs_log_limited(&limit, 1000, GS_LOG_VERBOSE, "entry %" PRIu64 " of the push log is not applied: %s: %s",
+	    position, gs_status_name(status), err->text);
+}
+
+static enum gs_status replay_one(void *ctx, uint64_t position, const struct gs_journal_entry *logged) {
+	struct replay *replay = ctx;
+	struct gs_ingest *ingest = replay->ingest;
+	struct entry *entry = replay->entry;
+	struct gs_error err = {0};
+	if (ingest->give_up)
+		return gs_error_set(&replay->err, GS_ECLOSED, 0, 0, "stopped while starting");
+	if (position != replay->expected)
+		return gs_error_set(&replay->err, GS_EINVAL, 0, 0,
+		    "the push log in %s lacks the entries from %" PRIu64 " to %" PRIu64
+		    ": bring back the snapshots and the log that belong together",
+		    ingest->folder, replay->expected, position - 1);
+	replay->expected = position + 1;
+	enum gs_status status = gs_record_read(ingest, entry, &replay->scratch, replay->codec, logged, &err);
+	if (status == GS_ENOMEM)
+		return gs_error_set(&replay->err, status, 0, 0, "out of memory while replaying the push log");
+	if (status != GS_OK)
+		return gs_error_set(&replay->err, GS_EINVAL, 0, 0, "entry %" PRIu64 " of the push log in %s: %s",
+		    position, ingest->folder, err.text);
+	entry->position = position;
+	if (replay->turn == 0)
+		gs_ingest_store_take(ingest);
+	status = gs_apply_push_locked(ingest, entry);
+	replay->turn = (replay->turn + 1) % TURN;
+	if (replay->turn == 0)
+		gs_ingest_store_release(ingest);
+	if (status == GS_ENOMEM)
+		return gs_error_set(&replay->err, status, 0, 0, "out of memory while replaying the push log");
+	if (status != GS_OK)
+		note(replay, position, status, &entry->err);
+	ingest->replayed++;
+	return GS_OK;
+}
+
+static enum gs_status replay_log(struct gs_ingest *ingest, uint64_t after, struct gs_error *err) {
+	struct replay replay = {.ingest = ingest, .expected = after + 1};
+	uint64_t last = gs_journal_last(ingest->journal);
+	gs_buf_init(&replay.scratch, GS_LIMIT_HEADER);
+	replay.entry = gs_entry_get(ingest, ENTRY_PUSH);
+	replay.codec = gs_codec_new();
+	enum gs_status status = GS_ENOMEM;
+	ingest->to_replay = last > after ? last - after : 0;
+	if (replay.entry != NULL && replay.codec != NULL)
+		status = gs_journal_replay(ingest->journal, after, replay_one, &replay, err);
+	if (replay.turn != 0)
+		gs_ingest_store_release(ingest);
+	if (replay.err.text[0] != '\0')
+		*err = replay.err;
+	else if (status == GS_ENOMEM)
+		gs_error_set(err, status, 0, 0, "out of memory while replaying the push log");
+	if (replay.entry != NULL)
+		gs_entry_put(ingest, replay.entry);
+	gs_codec_free(replay.codec);
+	gs_buf_free(&replay.scratch);
+	return status;
+}
+
+/* The newest snapshot, if there is one, into the store. */
+static enum gs_status load_newest(struct gs_ingest *ingest, struct gs_error *err) {
+	struct gs_snapshot_reader *reader = NULL;
+	enum gs_status status = gs_snapshots_open(ingest->folder, &reader, err);
+	if (status == GS_ENOTFOUND)
+		return GS_OK;
+	if (status != GS_OK)
+		return status;
+	struct gs_snapshot_info info = gs_snapshot_reader_info(reader);
+	gs_ingest_store_take(ingest);
+	ingest->applied.position = info.position;
+	status = gs_snapshot_load(ingest, reader, err);
+	gs_ingest_store_release(ingest);
+	gs_metric_set(GS_M_SNAPSHOT_TIME, (double)info.time_ms / 1e3);
+	gs_metric_set(GS_M_SNAPSHOT_POSITION, (double)info.position);
+	gs_snapshot_reader_close(reader);
+	return status;
+}
+
+static void fail(struct gs_ingest *ingest, const struct gs_error *err) {
+	gs_lock_take(&ingest->queue_lock);
+	ingest->failure = *err;
+	gs_lock_release(&ingest->queue_lock);
+	ingest->phase = PHASE_FAILED;
+}
+
+void gs_ingest_recover(struct gs_ingest *ingest) {
+	struct gs_error err = {0};
+	if (!gs_ingest_keeps_log(ingest))
+		return;
+	int64_t begun_ms = gs_clock_mono_ms();
+	enum gs_status status = load_newest(ingest, &err);
+	uint64_t after = ingest->applied.position;
+	int64_t loaded_ms = gs_clock_mono_ms();
+	if (status == GS_OK)
+		status = replay_log(ingest, after, &err);
+	if (status != GS_OK) {
+		fail(ingest, &err);
+		return;
+	}
+	gs_journal_start(ingest->journal, after);
+	ingest->applied.changes = ingest->replayed;
+	gs_lock_take(&ingest->queue_lock);
+	ingest->log_time_ms = ingest->applied.time_ms;
+	gs_lock_release(&ingest->queue_lock);
+	gs_log(GS_LOG_INFO,
+	    "brought back the state up to position %" PRIu64 " of the push log: snapshot %" PRIu64
+	    " in %lld ms, %" PRIu64 " entries in %lld ms",
+	    ingest->applied.position, after, (long long)(loaded_ms - begun_ms), (uint64_t)ingest->replayed,
+	    (long long)(gs_clock_mono_ms() - loaded_ms));
+	ingest->phase = PHASE_READY;
+}
