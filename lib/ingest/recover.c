@@ -8,8 +8,6 @@
 #include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
-#define TURN 256 /* entries that are applied under one lock */
-
 struct replay {
 	struct gs_ingest *ingest;
 	struct entry *entry;
@@ -17,7 +15,6 @@ struct replay {
 	struct gs_codec *codec;
 	uint64_t expected; /* position of the next entry */
 	uint64_t refused;
-	unsigned turn;
 	struct gs_error err;
 };
 
@@ -49,12 +46,10 @@ static enum gs_status replay_one(void *ctx, uint64_t position, const struct gs_j
 		return gs_error_set(&replay->err, GS_EINVAL, 0, 0, "entry %" PRIu64 " of the push log in %s: %s",
 		    position, ingest->folder, err.text);
 	entry->position = position;
-	if (replay->turn == 0)
-		gs_ingest_store_take(ingest);
+	/* For each entry: reading one takes locks that stand before the store's. */
+	gs_ingest_store_take(ingest);
 	status = gs_apply_push_locked(ingest, entry);
-	replay->turn = (replay->turn + 1) % TURN;
-	if (replay->turn == 0)
-		gs_ingest_store_release(ingest);
+	gs_ingest_store_release(ingest);
 	if (status == GS_ENOMEM)
 		return gs_error_set(&replay->err, status, 0, 0, "out of memory while replaying the push log");
 	if (status != GS_OK)
@@ -73,8 +68,6 @@ static enum gs_status replay_log(struct gs_ingest *ingest, uint64_t after, struc
 	ingest->to_replay = last > after ? last - after : 0;
 	if (replay.entry != NULL && replay.codec != NULL)
 		status = gs_journal_replay(ingest->journal, after, replay_one, &replay, err);
-	if (replay.turn != 0)
-		gs_ingest_store_release(ingest);
 	if (replay.err.text[0] != '\0')
 		*err = replay.err;
 	else if (status == GS_ENOMEM)
