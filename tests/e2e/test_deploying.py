@@ -295,7 +295,7 @@ def test_a_site_is_cut_off_and_comes_back(stand, wires, silent):
     print("newest state %.2f s after the wire was whole" % seconds)
     eventually(lambda: sites.pushed("site-a") == sum(4 ** n for n in range(5)), 30)
     print("all pushes %.2f s after" % (time.monotonic() - began))
-    eventually(lambda: sites.dropped("max_age") == before + 1, 10, what="the late scrape is counted as dropped")
+    eventually(lambda: sites.dropped("max_age") > before, 10, what="the late scrape is counted as dropped")
     # It goes on, each push once, each site by itself.
     for site in ("site-a", "site-b"):
         sites.targets[site][0].body = "# TYPE n gauge\nn 5\n"

@@ -132,7 +132,7 @@ class Chaos:
     def by_power(self, r):
         worlds.quietly(r.kill_group)
         lost = self.world.disk.power_cut(self.rng if self.rng.random() < 0.6 else None)
-        self.say("power: %d operations were not safe" % lost)
+        self.counts["operations lost with the power"] += lost
         self.dies("loss of power")
 
     @staticmethod
@@ -153,6 +153,9 @@ class Chaos:
         w.disk.heal()
         w.disk.forget()
         w.use_disk(self.undo)
+        if self.undo:
+            # Most of the time something is on its way to the disk.
+            w.disk.sync_delay_us = self.rng.choice([1000, 5000, 30000])
         r.spawn()
         if self.rng.random() < 0.25:
             self.pause(0, 0.25)
