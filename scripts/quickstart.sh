@@ -118,6 +118,8 @@ write_config() {
 
 		receiver:
 		  listen: 127.0.0.1:$receiver_port
+		  log:
+		    path: $work/receiver
 
 		jobs:
 		  $job:

@@ -105,7 +105,7 @@ enum ingest_phase { PHASE_RECOVERING, PHASE_READY, PHASE_FAILED };
 struct snapper {
 	pid_t child; /* 0: none */
 	int pipe; /* where it says how it went */
-	int64_t begun_ms; /* monotonic */
+	int64_t time_ms; /* when it was begun */
 	int64_t due_ms; /* monotonic; INT64_MAX: never */
 	uint64_t changes; /* as they were when the last one was begun */
 	uint64_t position; /* likewise */

@@ -46,7 +46,6 @@ static enum gs_status replay_one(void *ctx, uint64_t position, const struct gs_j
 		return gs_error_set(&replay->err, GS_EINVAL, 0, 0, "entry %" PRIu64 " of the push log in %s: %s",
 		    position, ingest->folder, err.text);
 	entry->position = position;
-	/* For each entry: reading one takes locks that stand before the store's. */
 	gs_ingest_store_take(ingest);
 	status = gs_apply_push_locked(ingest, entry);
 	gs_ingest_store_release(ingest);

@@ -147,6 +147,11 @@ static enum gs_status write_one(struct gs_ingest *ingest, struct gs_error *err) 
 
 /* The child */
 
+struct report {
+	int64_t took_ns;
+	char text[sizeof((struct gs_error){0}.text)]; /* why it failed */
+};
+
 /* What the parent has open is not kept open by us: a connection that it closes would stay. */
 static void close_all_but(int kept) {
 	struct rlimit limit = {0};
@@ -169,11 +174,14 @@ static _Noreturn void be_child(struct gs_ingest *ingest, int pipe, pid_t parent)
 		_exit(1);
 	close_all_but(pipe);
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	struct report report = {0};
+	int64_t begun_ns = gs_clock_mono_ns();
 	enum gs_status status = write_one(ingest, &err);
-	if (status != GS_OK) {
-		const char *text = err.text[0] != '\0' ? err.text : gs_status_name(status);
-		(void)!write(pipe, text, strlen(text));
-	}
+	if (status != GS_OK)
+		snprintf(
+		    report.text, sizeof(report.text), "%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
+	report.took_ns = gs_clock_mono_ns() - begun_ns;
+	(void)!write(pipe, &report, sizeof(report)); /* whole, or the parent is gone */
 	_exit(status == GS_OK ? 0 : 1);
 }
 
@@ -184,12 +192,12 @@ void gs_snapper_init(struct gs_ingest *ingest) {
 	ingest->snapper.due_ms = interval_ms != 0 ? gs_clock_mono_ms() + interval_ms : INT64_MAX;
 }
 
-static void succeeded(struct gs_ingest *ingest, int64_t time_ms) {
+static void succeeded(struct gs_ingest *ingest) {
 	char path[PATH_MAX];
 	struct stat st;
 	uint64_t oldest = 0;
 	gs_metric_add(GS_M_SNAPSHOTS, 1);
-	gs_metric_set(GS_M_SNAPSHOT_TIME, (double)time_ms / 1e3);
+	gs_metric_set(GS_M_SNAPSHOT_TIME, (double)ingest->snapper.time_ms / 1e3);
 	gs_metric_set(GS_M_SNAPSHOT_POSITION, (double)ingest->snapper.position);
 	if (gs_snapshots_path(ingest->folder, ingest->snapper.position, path, sizeof(path)) == GS_OK &&
 	    stat(path, &st) == 0)
@@ -211,7 +219,7 @@ static void failed(struct gs_ingest *ingest, const char *text) {
 /* See whether the child has ended. */
 static void reap(struct gs_ingest *ingest, bool wait) {
 	struct snapper *snapper = &ingest->snapper;
-	char text[sizeof((struct gs_error){0}.text)];
+	struct report report;
 	int code = 0;
 	pid_t ended;
 	do {
@@ -219,16 +227,15 @@ static void reap(struct gs_ingest *ingest, bool wait) {
 	} while (ended < 0 && errno == EINTR);
 	if (ended == 0)
 		return;
-	int64_t took_ms = gs_clock_mono_ms() - snapper->begun_ms;
-	ssize_t n = read(snapper->pipe, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
+	bool told = read(snapper->pipe, &report, sizeof(report)) == (ssize_t)sizeof(report);
 	close(snapper->pipe);
 	snapper->child = 0;
-	gs_metric_set(GS_M_SNAPSHOT_DURATION, (double)took_ms / 1e3);
-	if (ended > 0 && WIFEXITED(code) && WEXITSTATUS(code) == 0)
-		succeeded(ingest, gs_clock_wall_ms() - took_ms);
+	if (told)
+		gs_metric_set(GS_M_SNAPSHOT_DURATION, (double)report.took_ns / 1e9);
+	if (told && ended > 0 && WIFEXITED(code) && WEXITSTATUS(code) == 0)
+		succeeded(ingest);
 	else
-		failed(ingest, text[0] != '\0' ? text : "the process that wrote it was killed");
+		failed(ingest, told && report.text[0] != '\0' ? report.text : "the process that wrote it was killed");
 }
 
 static bool is_due(struct gs_ingest *ingest) {
@@ -279,7 +286,7 @@ static void begin(struct gs_ingest *ingest) {
 	gs_metric_set(GS_M_SNAPSHOT_PAUSE, (double)pause_ns / 1e9);
 	snapper->child = child;
 	snapper->pipe = ends[0];
-	snapper->begun_ms = gs_clock_mono_ms();
+	snapper->time_ms = gs_clock_wall_ms();
 }
 
 void gs_snapper_tick(struct gs_ingest *ingest) {

@@ -110,7 +110,8 @@ class Stage:
             "identity: bench",
             "scrape_interval: %dms" % (self.o.interval * 1000),
             "receiver_stream:", "  urls: [\"%s\"]" % self.nats_url, "  topic: bench",
-            "receiver:", "  listen: %s" % self.receiver_url[len("http://"):]])
+            "receiver:", "  listen: %s" % self.receiver_url[len("http://"):],
+            "  log: {path: %s}" % (self.folder / "receiver-log")])
         self.receiver = self.start("gravel-receiver", self.o.build / "bin" / "gravel-receiver", "--config", config)
         benchlib.wait_for("gravel-receiver", lambda: self.receiver_metrics(), 20, self.receiver)
 

@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.parse
 
 from . import expo, http
@@ -82,11 +83,14 @@ class Child:
         assert not self.alive()
         with open(self.logfile, "ab") as log:
             self.process = subprocess.Popen(self.argv, stdin=self.stdin(), stdout=log, stderr=log,
-                                            cwd=str(self.stand.path), env=environment())
+                                            cwd=str(self.stand.path), env=self.environment())
         return self
 
     def stdin(self):
         return subprocess.DEVNULL
+
+    def environment(self):
+        return dict(environment(), XDG_STATE_HOME=str(self.stand.path / (self.name + ".state")))
 
     def ready(self):
         """Whether it does its work; overridden."""
@@ -291,7 +295,9 @@ class Receiver(Ours):
             options["receiver_stream"] = dict({"urls": [nats.url], "topic": topic}, **(stream or {}))
         args = ["-l", "127.0.0.1:%d" % port]
         if options or receiver:
-            options["receiver"] = dict({"listen": "127.0.0.1:%d" % port}, **(receiver or {}))
+            self.folder = stand.path / ("receiver-%d" % port)
+            log = dict({"path": str(self.folder)}, **(receiver or {}).get("log", {}))
+            options["receiver"] = dict({"listen": "127.0.0.1:%d" % port}, **dict(receiver or {}, log=log))
             self.config = stand.write("receiver-%d.yml" % port, json.dumps(options, indent=1))
             args = ["--config", self.config]
         super().__init__(stand, "receiver", args, port)
@@ -365,8 +371,10 @@ class Stand:
 
 def run(program, *args, timeout=20, env=None):
     """One of our programs to its end: (exit status, stdout, stderr)."""
-    done = subprocess.run([str(BUILD / program), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=timeout * SLOW, env=dict(environment(), **(env or {})), check=False)
+    with tempfile.TemporaryDirectory() as state:
+        done = subprocess.run([str(BUILD / program), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout * SLOW,
+                              env=dict(environment(), XDG_STATE_HOME=state, **(env or {})), check=False)
     out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
     assert not REPORTS.search(out + err), out + err
     return done.returncode, out, err

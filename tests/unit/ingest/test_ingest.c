@@ -323,7 +323,7 @@ static void test_push(void **state) {
 	struct gs_label label = {GS_STR("x"), GS_STR("y")};
 	struct gs_ingest_push what = {.labels = &label, .nlabels = 1, .done = on_done, .ctx = &outcome};
 	assert_int_equal(push(ingest, "d{x=\"y\"} 1\n", &err), GS_OK);
-	assert_int_equal(gs_ingest_delete(ingest, &what), GS_OK);
+	assert_int_equal(gs_ingest_delete(ingest, &what, NULL), GS_OK);
 	while (!atomic_load(&outcome.done))
 		gs_clock_sleep_ms(1);
 	assert_string_equal(family(ingest, "d"), "");

@@ -277,7 +277,7 @@ static void test_pushes_in_flight(void **state) {
 	double before = limited("pushes_in_flight");
 	assert_int_equal(gs_ingest_push(ingest, &what, &err), GS_EAGAIN);
 	assert_string_equal(err.text, "there are 3 pushes in flight; try again (receiver.limits.pushes_in_flight)");
-	assert_int_equal(gs_ingest_delete(ingest, &what), GS_EAGAIN);
+	assert_int_equal(gs_ingest_delete(ingest, &what, NULL), GS_EAGAIN);
 	assert_true(limited("pushes_in_flight") == before + 2);
 	atomic_store(&first.done, true);
 	for (int i = 0; i < IN_FLIGHT; i++) {

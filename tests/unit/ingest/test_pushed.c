@@ -130,22 +130,24 @@ static void test_duplicates(void **state) {
 	(void)state;
 	struct gs_ingest *ingest = open_with(0);
 	struct gs_wire_push push = push_of(GS_WIRE_PUSH, "x");
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
+	const char *body = "# TYPE c counter\nc 1\n";
+	send(ingest, push, "a", body);
+	send(ingest, push, "a", body);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{job=\"a\"} 1\n");
 	assert_true(dropped("duplicate") == 1);
-	/* Two hours of the stream's clock later nobody remembers. */
+	/* Two hours of entries later nobody remembers. */
+	push.time_ms += GS_LIMIT_KEY_WINDOW_MS;
 	push.id = GS_STR("y");
-	stored_after = GS_LIMIT_PUSH_ID_MS;
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
+	send(ingest, push, "a", body);
 	push.id = GS_STR("x");
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
+	send(ingest, push, "a", body);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{job=\"a\"} 2\n");
 	assert_true(dropped("duplicate") == 2);
-	stored_after++;
+	push.time_ms++;
 	push.id = GS_STR("z");
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
+	send(ingest, push, "a", body);
 	push.id = GS_STR("x");
-	send(ingest, push, "a", "# TYPE c counter\nc 1\n");
-	stored_after = 0;
+	send(ingest, push, "a", body);
 	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{job=\"a\"} 4\n");
 	assert_true(dropped("duplicate") == 2);
 	gs_ingest_free(ingest);

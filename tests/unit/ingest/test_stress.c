@@ -83,7 +83,7 @@ static enum gs_status change(
 		if (kind == CHANGE_PUSH)
 			status = gs_ingest_push(s->ingest, &what, NULL);
 		else if (kind == CHANGE_DELETE)
-			status = gs_ingest_delete(s->ingest, &what);
+			status = gs_ingest_delete(s->ingest, &what, NULL);
 		else
 			status = gs_ingest_gateway(
 			    s->ingest, kind == CHANGE_PUT ? GS_GATEWAY_PUT : GS_GATEWAY_DELETE, &what, NULL);
