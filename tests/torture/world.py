@@ -26,7 +26,7 @@ class InGroup:
 
     def spawn(self):
         assert not self.alive()
-        env = dict(stands.environment(), **self.extra_environment)
+        env = dict(self.environment(), **self.extra_environment)
         env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
         with open(self.logfile, "ab") as log:
             self.process = subprocess.Popen(self.before + self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(self.stand.path),
