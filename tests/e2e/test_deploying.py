@@ -16,7 +16,7 @@ from harness.stand import ROOT, Child, Nats, Ours, Poller, Receiver, free_port, 
 from harness.wait import SLOW, eventually
 
 FOLDER = ROOT / "config" / "deploying"
-TEXT = (ROOT / "docs" / "LOG.md").read_text("utf-8")
+TEXT = (ROOT / "docs" / "DEPLOYING.md").read_text("utf-8")
 SECOND = 1000000000
 
 
