@@ -44,6 +44,8 @@ def options():
     p.add_argument("--seconds", type=float, default=2, help="of a run of pushes (2)")
     p.add_argument("--connections", type=int, default=16)
     p.add_argument("--prefix", default="/metrics", help="our dialect: /metrics or /pushgateway/metrics (/metrics)")
+    p.add_argument("--log", choices=["memory", "file"], default="memory", help="receiver.log.kind; file syncs to a real disk (memory)")
+    p.add_argument("--log-folder", type=pathlib.Path, help="where that log stands (beside the configuration, which may be no real disk)")
     p.add_argument("--only", choices=SECTIONS, action="append", help="measure only this (may be repeated)")
     p.add_argument("--no-peer", action="store_true", help="without the Pushgateway")
     p.add_argument("--body", type=pathlib.Path, help="exposition of a node_exporter (captured from one)")
@@ -127,7 +129,11 @@ class Ours(Server):
     def start(self):
         self.path = self.o.prefix + "/job/bench/instance/i{}"
         config = self.folder / "receiver.yaml"
-        config.write_text("identity: bench\nreceiver:\n  listen: %s\n" % self.listen())
+        log = "{kind: memory}"
+        if self.o.log == "file":
+            self.log_folder = tempfile.mkdtemp(dir=str(self.o.log_folder or self.folder))
+            log = "{kind: file, path: %s}" % self.log_folder
+        config.write_text("identity: bench\nreceiver:\n  listen: %s\n  log: %s\n" % (self.listen(), log))
         self.started(self.o.build / "bin" / "gravel-receiver", "--config", config)
 
 
