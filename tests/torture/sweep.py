@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small store that is killed at its first write, then at its second, and so on: from the file that is not there yet to the snapshot that replaces another. Each
 time it must start again, with all that was acknowledged and nothing twice."""
-import json
-import os
 import pathlib
 import random
 import shutil
@@ -191,5 +189,3 @@ def run(options, seed, say):
     say("%d deaths" % total)
     return total
 
-
-__all__ = ["run", "one", "one_fork", "json", "os"]

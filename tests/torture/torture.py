@@ -6,6 +6,7 @@ Clients push counters in every dialect and write down in ledgers of their own wh
 clients are killed, the disk is slow, full or fails, and the power goes. In the end every series must be exactly what was acknowledged plus at most what never was.
 
   torture.py --seconds 60 --kills 30             a receiver with a file log
+  torture.py --world small                       the same on a file system of some MiB
   torture.py --world stream --nats 3             two receivers on a stream
   torture.py --world edge                        pushes to pollers
   torture.py --every-write                       a small store that is killed at each of its writes, one after another
@@ -35,7 +36,7 @@ import world as worlds  # noqa: E402
 from harness import stand as stands  # noqa: E402
 from harness.wait import SLOW, eventually  # noqa: E402
 
-WORLDS = {"file": worlds.World, "edge": worlds.EdgeWorld, "stream": worlds.StreamWorld}
+WORLDS = {"file": worlds.World, "small": worlds.SmallWorld, "edge": worlds.EdgeWorld, "stream": worlds.StreamWorld}
 
 
 class Chaos:
@@ -63,7 +64,7 @@ class Chaos:
         self.counts["slow disk"] += 1
 
     def disk_full(self):
-        self.world.disk.full = 1
+        self.world.fill()
         self.counts["full disk"] += 1
 
     def disk_fails(self):
@@ -78,7 +79,7 @@ class Chaos:
         self.rng.choices([self.disk_slow, self.disk_full, self.disk_fails], [3, 3, 2])[0]()
         self.pause(0.1, 0.8)
         self.end_early()
-        self.world.disk.heal()
+        self.world.heal()
 
     def end_early(self):
         """Now and then the disk is still bad when it dies."""
@@ -149,8 +150,8 @@ class Chaos:
     def life(self, r):
         w = self.world
         self.bad_at_death = False
-        self.undo = self.rng.random() < 0.35
-        w.disk.heal()
+        self.undo = w.has_power_cuts and self.rng.random() < 0.35
+        w.heal()
         w.disk.forget()
         w.use_disk(self.undo)
         if self.undo:
@@ -213,12 +214,12 @@ class Chaos:
     def run(self):
         w = self.world
         deadline = time.monotonic() + self.options.seconds
-        while time.monotonic() < deadline and not (self.options.kills and self.kills >= self.options.kills):
+        while time.monotonic() < deadline or self.kills < self.options.kills:
             if w.cluster:
                 self.strike()
             else:
                 self.life(w.receivers[0])
-        w.disk.heal()
+        w.heal()
         w.disk.forget()
         w.use_disk(False)
         for s in w.receivers + w.pollers + (w.cluster.servers if w.cluster else []):
@@ -241,7 +242,7 @@ def restarts(world, say):
     world.check("after SIGTERM")
     newest = newest_snapshot(world)
     if newest is None:
-        assert world.options.snapshots_optional, "no snapshot in %s" % sorted(world.state.rglob("*"))
+        assert world.options.snapshots_optional, "no snapshot in %s" % sorted(world.seen.rglob("*"))
         return
     r.kill_group()
     data = bytearray(newest.read_bytes())
@@ -254,7 +255,7 @@ def restarts(world, say):
 
 
 def newest_snapshot(world):
-    found = [p for p in world.state.rglob("snapshot-*") if p.name.split("-")[1].isdigit()]
+    found = [p for p in world.seen.rglob("snapshot-*") if p.name.split("-")[1].isdigit()]
     return max(found, key=lambda p: int(p.name.split("-")[1])) if found else None
 
 
@@ -277,6 +278,9 @@ def one_run(options, seed, say):
         if not world.cluster:
             restarts(world, say)
         report(world, chaos, began, say)
+    except worlds.Impossible:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     except BaseException:
         say("FAILED; what is left stands in %s" % folder)
         say("repeat it with: %s" % repeat(options, seed))
@@ -317,7 +321,7 @@ def arguments(words=None):
     parser.add_argument("--world", choices=sorted(WORLDS), default="file")
     parser.add_argument("--seed", type=int, default=None, help="the time, without it")
     parser.add_argument("--seconds", type=float, default=60, help="of dying; what comes after needs some more")
-    parser.add_argument("--kills", type=int, default=0, help="enough after so many; 0: no end but time")
+    parser.add_argument("--kills", type=int, default=0, help="so many at least, however long that takes")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--pause", type=float, default=0.02, help="of a client between pushes, seconds on average")
     parser.add_argument("--life", type=float, default=1.2, help="the longest of a receiver, in seconds")

@@ -6,7 +6,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -15,8 +14,8 @@ sys.path[:0] = [p for p in (str(FOLDER), str(FOLDER.parent / "e2e")) if p not in
 import client as clients  # noqa: E402
 import disk as disks  # noqa: E402
 import ledger as ledgers  # noqa: E402
-from harness import expo, http, stand as stands  # noqa: E402
-from harness.wait import SLOW, eventually  # noqa: E402
+from harness import expo, stand as stands  # noqa: E402
+from harness.wait import SLOW  # noqa: E402
 
 
 class InGroup:
@@ -122,6 +121,7 @@ class World:
     has_keys = True
     reads = True
     refusals_may_count = False
+    has_power_cuts = True
     streams = ()
 
     def __init__(self, stand, options, seed):
@@ -140,7 +140,22 @@ class World:
         self.use_disk(undo=False)
 
     def log_options(self):
-        return {"kind": "file", "path": str(self.state), "snapshot_interval": self.options.snapshot_interval}
+        found = {"kind": "file", "path": str(self.state), "snapshot_interval": self.options.snapshot_interval}
+        if self.seed % 2:
+            # Full again and again until a snapshot makes room.
+            found["max_size"] = "4MiB"
+        return found
+
+    def fill(self):
+        self.disk.full = 1
+
+    def heal(self):
+        self.disk.heal()
+
+    @property
+    def seen(self):
+        """The folder of the log, for us."""
+        return self.state
 
     @staticmethod
     def receiver_options(log):
@@ -238,6 +253,45 @@ def without_own(text):
     return "\n".join(kept)
 
 
+class SmallWorld(World):
+    """One receiver on a real file system of a few MiB."""
+    MIB = 24
+    has_power_cuts = False
+
+    def build(self):
+        self.small = disks.SmallFolder(self.stand.path / "small", self.MIB)
+        popen = subprocess.Popen
+        if not self.small.start(lambda argv: popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)):
+            raise Impossible("this system lets nobody mount a file system")
+        self.state = self.small.folder / "state"
+        self.seen.mkdir()
+        self.disk = disks.Disk(self.stand.path, self.state)
+        self.receivers = [Receiver(self.stand, receiver=self.receiver_options(self.log_options()))]
+        self.receivers[0].before = self.small.enter()
+        self.use_disk(undo=False)
+
+    @property
+    def seen(self):
+        return self.small.seen / "state"
+
+    def fill(self):
+        self.small.fill(leave=4096 * (self.seed % 7))
+
+    def heal(self):
+        self.disk.heal()
+        self.small.empty()
+
+    def close(self):
+        super().close()
+        for r in self.receivers:
+            r.stop()
+        self.small.stop()
+
+
+class Impossible(Exception):
+    """This machine cannot do it."""
+
+
 class EdgeWorld(World):
     """Pushes to two pollers, through NATS, into a receiver."""
     reads = False
@@ -276,15 +330,5 @@ def quietly(call, *args):
     """What happens to a process that has just ended by itself."""
     try:
         return call(*args)
-    except (ProcessLookupError, OSError):
-        return None
-
-
-def get_ready(server):
-    try:
-        return http.get(server.url + "/-/ready", timeout=5).code == 200
     except OSError:
-        return False
-
-
-__all__ = ["World", "EdgeWorld", "StreamWorld", "Cluster", "Receiver", "Poller", "eventually", "threading", "get_ready", "quietly"]
+        return None
