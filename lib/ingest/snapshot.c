@@ -136,7 +136,7 @@ enum gs_status gs_snapshot_load(struct gs_ingest *ingest, struct gs_snapshot_rea
 		gs_error_set(&why, status, 0, 0, "%s",
 		    status == GS_EUNSUPPORTED ? "a later version wrote it" : gs_status_name(status));
 	return gs_error_set(err, status, 0, 0, "cannot load the snapshot of position %llu in %s: %s",
-	    (unsigned long long)ingest->applied.position, ingest->folder, why.text);
+	    (unsigned long long)ingest->applied.position, ingest->options.log.folder, why.text);
 }
 
 static enum gs_status write_one(struct gs_ingest *ingest, struct gs_error *err) {
@@ -171,7 +171,7 @@ static _Noreturn void be_child(struct gs_ingest *ingest, int pipe, pid_t parent)
 	struct gs_error err = {0};
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* an orphan would write while the next receiver reads */
 	if (getppid() != parent)
-		_exit(1);
+		_exit(1); /* allow _exit: a fork runs nobody's exit handlers */
 	close_all_but(pipe);
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	struct report report = {0};
@@ -182,7 +182,7 @@ static _Noreturn void be_child(struct gs_ingest *ingest, int pipe, pid_t parent)
 		    report.text, sizeof(report.text), "%s", err.text[0] != '\0' ? err.text : gs_status_name(status));
 	report.took_ns = gs_clock_mono_ns() - begun_ns;
 	(void)!write(pipe, &report, sizeof(report)); /* whole, or the parent is gone */
-	_exit(status == GS_OK ? 0 : 1);
+	_exit(status == GS_OK ? 0 : 1); /* allow _exit: likewise */
 }
 
 /* The parent */

@@ -146,6 +146,7 @@ static void test_duplicates(void **state) {
 	push.time_ms++;
 	push.id = GS_STR("z");
 	send(ingest, push, "a", body);
+	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{job=\"a\"} 3\n");
 	push.id = GS_STR("x");
 	send(ingest, push, "a", body);
 	assert_string_equal(family(ingest, "c"), "# TYPE c counter\nc{job=\"a\"} 4\n");

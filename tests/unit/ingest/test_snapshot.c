@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <sys/stat.h>
+
+#include "durable.h"
+
+#define BODY "# TYPE c counter\nc 1\n"
+
+/* A fork writes it while pushes go on, and the log is cut behind the older of two. */
+static void test_forked(void **state) {
+	(void)state;
+	char *folder = folder_new(), *after = folder_new();
+	struct gs_ingest_options options = durable_options(folder);
+	options.log.snapshot_ms = 1; /* at every tick */
+	struct gs_ingest *ingest = durable_open_with(&options);
+	int pushed = 0;
+	while (durable_metric(GS_M_SNAPSHOTS) < 3) {
+		assert_int_equal(push(ingest, "", BODY), GS_OK);
+		pushed++;
+	}
+	assert_true(durable_metric(GS_M_SNAPSHOT_FAILURES) == 0);
+	assert_true(durable_metric(GS_M_SNAPSHOT_POSITION) <= pushed);
+	assert_true(durable_metric(GS_M_SNAPSHOT_BYTES) > 0);
+	assert_true(durable_metric(GS_M_SNAPSHOT_PAUSE) > 0);
+	/* Now all of it is in one, so there is no other one while the files are copied. */
+	while (durable_metric(GS_M_SNAPSHOT_POSITION) < pushed)
+		gs_clock_sleep_ms(10);
+	gs_clock_sleep_ms(100);
+	folder_each(folder, after);
+	struct gs_ingest_options other = durable_options(after);
+	struct gs_ingest *again = durable_open_with(&other);
+	char text[64];
+	snprintf(text, sizeof(text), "# TYPE c counter\nc %d\n", pushed);
+	assert_string_equal(durable_text(again, "c"), text);
+	assert_int_equal(again->replayed, 0);
+	gs_ingest_free(again);
+	gs_ingest_free(ingest);
+	folder_free(folder);
+	folder_free(after);
+}
+
+/* Without changes there is none; one that fails is said, and tried again. */
+static void test_failing(void **state) {
+	(void)state;
+	char *folder = folder_new();
+	struct gs_ingest_options options = durable_options(folder);
+	options.log.snapshot_ms = 1;
+	struct gs_ingest *ingest = durable_open_with(&options);
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/snapshot-00000000000000000001.new", folder);
+	assert_int_equal(mkdir(path, 0700), 0); /* in its way */
+	assert_int_equal(push(ingest, "", BODY), GS_OK);
+	while (durable_metric(GS_M_SNAPSHOT_FAILURES) < 2)
+		gs_clock_sleep_ms(10);
+	assert_int_equal(rmdir(path), 0);
+	while (durable_metric(GS_M_SNAPSHOTS) < 1)
+		gs_clock_sleep_ms(10);
+	assert_true(durable_metric(GS_M_SNAPSHOT_POSITION) == 1);
+	gs_ingest_refresh(ingest);
+	assert_true(durable_metric(GS_M_SNAPSHOTS) == 1);
+	gs_ingest_free(ingest);
+	folder_free(folder);
+}
+
+static enum gs_status fill_text(void *ctx, struct gs_snapshot_writer *writer) {
+	return gs_snapshot_writer_put(writer, gs_str_make(ctx, 100));
+}
+
+/* What stands in a whole file and is no state. */
+static void test_no_state(void **state) {
+	(void)state;
+	static const struct {
+		char bytes[100];
+		const char *text;
+	} cases[] = {
+	    {"nonsense", "invalid"},
+	    {"gravel receiver\n\x02", "a later version"},
+	    {"gravel receiver\n\x01", "no store"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *folder = folder_new();
+		struct gs_snapshot_info info = {.position = 3, .note = GS_STR("x")};
+		struct gs_error err = {0};
+		char bytes[100];
+		memcpy(bytes, cases[i].bytes, sizeof(bytes));
+		assert_int_equal(gs_snapshots_write(folder, &info, fill_text, bytes, &err), GS_OK);
+		struct gs_ingest_options options = durable_options(folder);
+		struct gs_ingest *ingest = NULL;
+		assert_int_equal(gs_ingest_new(&options, &ingest, NULL), GS_OK);
+		assert_int_equal(durable_wait(ingest, &err), GS_EIO);
+		assert_non_null(strstr(err.text, "cannot load the snapshot of position 3"));
+		if (i > 0)
+			assert_non_null(strstr(err.text, cases[i].text));
+		gs_ingest_free(ingest);
+		folder_free(folder);
+	}
+}
+
+static void test_no_memory(void **state) {
+	(void)state;
+	char *folder = folder_new();
+	struct gs_ingest *ingest = durable_open(folder);
+	for (int i = 0; i < 100; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "%d", i);
+		assert_int_equal(push(ingest, key, BODY), GS_OK);
+	}
+	gs_ingest_free(ingest);
+	struct gs_ingest_options options = durable_options(NULL);
+	bool failed = true;
+	for (int64_t n = 0; failed; n++) {
+		struct gs_snapshot_reader *reader = NULL;
+		struct gs_error err = {0};
+		assert_int_equal(gs_ingest_new(&options, &ingest, NULL), GS_OK);
+		ingest->options.log.folder = folder; /* for what is said */
+		assert_int_equal(gs_snapshots_open(folder, &reader, NULL), GS_OK);
+		gs_mem_fail_after(n);
+		gs_ingest_store_take(ingest);
+		enum gs_status status = gs_snapshot_load(ingest, reader, &err);
+		gs_ingest_store_release(ingest);
+		failed = gs_mem_failed();
+		gs_mem_fail_after(-1);
+		if (status != GS_OK && !(failed && status == GS_ENOMEM))
+			fail_msg("at %d: %s: %s", (int)n, gs_status_name(status), err.text);
+		if (!failed)
+			assert_int_equal(gs_keys_count(ingest->keys), 100);
+		gs_snapshot_reader_close(reader);
+		gs_ingest_free(ingest);
+	}
+	folder_free(folder);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_forked),
+	    cmocka_unit_test(test_failing),
+	    cmocka_unit_test(test_no_state),
+	    cmocka_unit_test(test_no_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
