@@ -120,8 +120,14 @@ void gs_ingest_recover(struct gs_ingest *ingest) {
 	}
 	gs_journal_start(ingest->journal, after);
 	ingest->applied.changes = ingest->replayed;
+	uint64_t oldest = 0;
+	if (gs_snapshots_oldest(ingest->folder, &oldest) != GS_OK)
+		oldest = 0;
 	gs_lock_take(&ingest->queue_lock);
 	ingest->log_time_ms = ingest->applied.time_ms;
+	/* What it did not come to cut before it ended: a full log would take no push, and without one there is no further snapshot. */
+	ingest->cut_upto = oldest;
+	gs_cond_signal(&ingest->log_work);
 	gs_lock_release(&ingest->queue_lock);
 	gs_log(GS_LOG_INFO,
 	    "brought back the state up to position %" PRIu64 " of the push log: snapshot %" PRIu64
