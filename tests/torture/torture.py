@@ -320,7 +320,7 @@ def arguments(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", choices=sorted(WORLDS), default="file")
     parser.add_argument("--seed", type=int, default=None, help="the time, without it")
-    parser.add_argument("--seconds", type=float, default=60, help="of dying; what comes after needs some more")
+    parser.add_argument("--seconds", type=float, default=60, help="of dying; what comes after needs some more; with --every-write at most, and 0 is as long as it takes")
     parser.add_argument("--kills", type=int, default=0, help="so many at least, however long that takes")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--pause", type=float, default=0.02, help="of a client between pushes, seconds on average")
@@ -349,6 +349,8 @@ def main(words=None):
             sweep.run(options, seed, say)
         else:
             one_run(options, seed, say)
+    except worlds.Impossible as e:
+        say("not done: %s" % e)
     except AssertionError:
         traceback.print_exc()
         return 1
