@@ -327,7 +327,6 @@ def arguments(words=None):
     parser.add_argument("--life", type=float, default=1.2, help="the longest of a receiver, in seconds")
     parser.add_argument("--nats", type=int, choices=(1, 3), default=1)
     parser.add_argument("--home", choices=("file", "stream", "memory"), default="file", help="log of the receiver in the world edge")
-    parser.add_argument("--edge-keys", action="store_true", help="keys count at the edge as well")
     parser.add_argument("--snapshot-interval", default="1s")
     parser.add_argument("--snapshots-optional", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--every-write", action="store_true", help="see above")

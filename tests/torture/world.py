@@ -299,7 +299,6 @@ class EdgeWorld(World):
     streams = ("TORTURE_PUSH",)
 
     def build(self):
-        self.has_keys = self.options.edge_keys
         self.state.mkdir()
         self.disk = disks.Disk(self.stand.path, self.state)
         self.cluster = Cluster(self.stand, self.options.nats)
