@@ -120,13 +120,12 @@ void gs_ingest_recover(struct gs_ingest *ingest) {
 	}
 	gs_journal_start(ingest->journal, after);
 	ingest->applied.changes = ingest->replayed;
+	ingest->snapper.position = after;
 	uint64_t oldest = 0;
-	if (gs_snapshots_oldest(ingest->folder, &oldest) != GS_OK)
-		oldest = 0;
+	bool kept = gs_snapshots_oldest(ingest->folder, &oldest) == GS_OK;
 	gs_lock_take(&ingest->queue_lock);
 	ingest->log_time_ms = ingest->applied.time_ms;
-	/* What it did not come to cut before it ended: a full log would take no push, and without one there is no further snapshot. */
-	ingest->cut_upto = oldest;
+	ingest->cut_upto = kept ? oldest : 0;
 	gs_cond_signal(&ingest->log_work);
 	gs_lock_release(&ingest->queue_lock);
 	gs_log(GS_LOG_INFO,
