@@ -138,6 +138,11 @@ def test_the_page_names_every_file_and_shows_them_as_they_are():
             assert part in whole, "%s does not have\n%s" % (name, part)
 
 
+def test_links():
+    for name in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (ROOT / "docs" / name).exists(), name
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.glob("*.conf")))
 def test_nats_server_takes_the_file(tmp_path, name):
     file = tmp_path / name
