@@ -9,7 +9,8 @@
 #   --quick               gcc with -Werror and all tests, once
 #   --sanitize address    the build with ASan+UBSan and all tests, nothing else
 #   --sanitize thread     the build with TSan, the unit tests of the modules with threads and the main end-to-end tests, nothing else
-#   --torture SECONDS     the store against its model for so long, half of it with ASan+UBSan, and a million series that come and go for 50 hours
+#   --torture SECONDS     the store against its model for so long, half of it with ASan+UBSan, and a million series that come and go for 50 hours;
+#                         then pushes that must count once while all around them is killed, for as long again and 200 times at least
 #   -k EXPR               of the end-to-end tests only those that fit (pytest -k); of the others none
 #
 # The last line is "N passed, N failed"; the exit status is 0 when none failed. GRAVEL_* variables (scripts/deps.sh peers) name servers to use
@@ -30,12 +31,12 @@ failures=()
 out=
 
 # The folders of the tests that run against our programs, seen from the first.
-suites=(. ../oracle)
+suites=(. ../oracle ../torture)
 
 # The modules that start threads or are called from several.
 threaded='^unit/(base/lock|log|telemetry|bus|journal|scrape|discovery|web|ingest|relay)'
 
-usage() { sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 step() { printf '\n==> [%ds] %s\n' "$SECONDS" "$*"; }
 
 count() { passed=$((passed + $1)) failed=$((failed + $2)); }
@@ -132,6 +133,12 @@ with_torture() {
 	plain || return
 	tell "the store against its model" "$root/build/tests/model_store" --seed "$(date +%s)" --seconds "$each"
 	tell "series that come and go" "$root/build/tests/model_churn" --series 1000000
+	local dying=("$python" "$root/tests/torture/torture.py")
+	tell "a receiver that is killed" "${dying[@]}" --seconds $((torture * 2 / 5)) --kills 200
+	tell "a receiver on a small file system" "${dying[@]}" --world small --seconds $((torture / 5)) --kills 20
+	tell "a poller, a receiver and NATS that are killed" "${dying[@]}" --world edge --seconds $((torture / 5)) --kills 20
+	tell "the same with three nats-servers" "${dying[@]}" --world edge --nats 3 --seconds $((torture / 5)) --kills 20
+	tell "a receiver that is killed at every write" "${dying[@]}" --every-write --seconds 0
 	configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address || return
 	tell "the store against its model, with ASan" "$root/build-asan/tests/model_store" --seed "$(date +%s)" --seconds "$each"
 }
