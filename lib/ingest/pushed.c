@@ -119,6 +119,8 @@ static enum gs_status read_labels(
 		return GS_ENOMEM;
 	if (push->labels_size > content.n)
 		return GS_EINVAL;
+	if (content.p == NULL)
+		content = GS_STR("");
 	size_t n = (size_t)push->labels_size;
 	enum gs_status status =
 	    gs_wire_push_read_labels(gs_str_make(content.p, n), labels, GS_PATH_LABELS_MAX, &what->nlabels);

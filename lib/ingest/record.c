@@ -101,6 +101,8 @@ static enum gs_status unpack(struct entry *entry, struct gs_codec *codec, const 
 	*ret = body;
 	if (body.n == push->body_size)
 		return GS_OK;
+	if (body.n == 0)
+		return GS_EINVAL;
 	gs_buf_clear(&entry->text);
 	entry->text.max = (size_t)push->body_size;
 	enum gs_status status = gs_codec_decompress(codec, GS_CODEC_ZSTD, body, &entry->text);
