@@ -11,7 +11,7 @@ import pytest
 
 from harness.http import request
 from harness.stand import run
-from harness.wait import eventually
+from harness.wait import SLOW, eventually
 
 KILLS = int(os.environ.get("GRAVEL_KILLS", "6"))  # more of them for longer
 COUNTER = '# TYPE n counter\nn{client="%s"} 1\n'
@@ -360,6 +360,7 @@ def test_memory_forgets(stand):
     assert not receiver.folder.exists()
 
 
+@pytest.mark.skipif(SLOW > 1, reason="after a fork the allocator of ASan may wait for ever for a lock that another thread had")
 def test_a_snapshot_is_no_pause_and_leaves_no_connection_open(stand):
     """A connection that the receiver closes is closed, although a child was made while it was open."""
     receiver = durable(stand)

@@ -59,8 +59,11 @@ static inline void on_ack(void *ctx, uint64_t token, enum gs_status status, cons
 
 static inline void on_state(void *ctx, bool connected) {
 	struct peer *p = ctx;
+	pthread_mutex_lock(&p->mutex);
+	int64_t lost_ms = p->lost_ms;
+	pthread_mutex_unlock(&p->mutex);
 	if (!connected)
-		sleep_ms(p->lost_ms);
+		sleep_ms(lost_ms);
 	pthread_mutex_lock(&p->mutex);
 	p->states += connected ? 1 : 1000;
 	pthread_mutex_unlock(&p->mutex);

@@ -213,7 +213,9 @@ static void test_two_streams(void **state) {
 	assert_int_equal(get(q, &q->n), 5);
 	assert_int_equal(get(p, &p->n), 10);
 	assert_int_equal(log_count("starts anew"), 0);
+	pthread_mutex_lock(&p->mutex);
 	p->lost_ms = 200; /* meanwhile the second stream is not told, and there is no session any more */
+	pthread_mutex_unlock(&p->mutex);
 	server_kill(&server, SIGKILL);
 	assert_true(wait_second(p, false));
 	assert_true(wait_connected(p, false, 5000));
