@@ -215,11 +215,11 @@ class SmallFolder:
 
     def fill(self, leave=0):
         """Take all room but some bytes."""
-        with open(self.seen / "filler", "wb") as f:
+        # without a buffer: closing would try what is left in it once more, and fail once more
+        with open(self.seen / "filler", "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(b"\0" * 65536)
-                    f.flush()
             except OSError as e:
                 assert e.errno == errno.ENOSPC
         if leave:
