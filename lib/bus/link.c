@@ -162,6 +162,15 @@ struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bu
 	return session;
 }
 
+struct gs_bus_session *gs_link_session(struct gs_bus *bus) {
+	gs_lock_take(&bus->lock);
+	struct gs_bus_session *session = bus->session != NULL && !bus->session->ended ? bus->session : NULL;
+	if (session != NULL)
+		session->refs++;
+	gs_lock_release(&bus->lock);
+	return session;
+}
+
 /* nats.c's default handler prints to stderr; what it reports reaches us by other ways. */
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus err, void *closure) {
 	(void)nc;

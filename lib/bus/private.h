@@ -8,6 +8,7 @@
 
 #include "gravel/base/lock.h"
 #include "gravel/bus/bus.h"
+#include "gravel/bus/shelf.h"
 
 /*
  * How the parts of this module fit together.
@@ -229,6 +230,9 @@ void *gs_link_main(void *bus);
 
 /** gs_link_wait_ready(bus, lane): A reference to the session when the stream is ready; NULL when the bus is closing. */
 struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bus_lane_state *lane);
+
+/** gs_link_session(bus): A reference to the session, however its streams are; NULL while there is none. */
+struct gs_bus_session *gs_link_session(struct gs_bus *bus);
 void gs_link_unref(struct gs_bus_session *session);
 
 /* stream.c */
@@ -237,6 +241,19 @@ enum gs_stream_result { GS_STREAM_THERE, GS_STREAM_MADE, GS_STREAM_FAILED };
 
 /** gs_stream_ensure(lane, js, reason, n): Make the stream, or compare it and warn; on the link thread. ${reason} says why it failed. */
 enum gs_stream_result gs_stream_ensure(struct gs_bus_lane_state *lane, jsCtx *js, char *reason, size_t n);
+
+/** gs_stream_add(js, wanted, ret_code): Make the stream, with limits retention, the old discarded; the code of a refusal, which may be NULL. */
+natsStatus gs_stream_add(jsCtx *js, const struct gs_bus_stream *wanted, jsErrCode *ret_code);
+
+/* shelf.c */
+
+enum { GS_SHELF_HEAD = GS_SHELF_KEPT * 512 }; /* bytes of a head that we write */
+
+/** gs_shelf_read_head(text, sequence, files): Read the lines of a head, which stands under ${sequence}, that can be true: at most GS_SHELF_KEPT; returns how many. Pure. */
+size_t gs_shelf_read_head(struct gs_str text, uint64_t sequence, struct gs_shelf_file *files);
+
+/** gs_shelf_write_head(files, n, out): Write a head of GS_SHELF_HEAD bytes at most; returns its length. Pure. */
+size_t gs_shelf_write_head(const struct gs_shelf_file *files, size_t n, char *out);
 
 /* consume.c */
 void *gs_consume_main(void *consumer);

@@ -84,14 +84,13 @@ static void warn_differences(struct gs_bus_lane_state *lane, const jsStreamConfi
 	gs_buf_free(&out);
 }
 
-static natsStatus add(const struct gs_bus_lane_state *lane, jsCtx *js) {
-	const char *subjects[1] = {lane->subjects};
-	const struct gs_bus_stream *wanted = &lane->stream;
+natsStatus gs_stream_add(jsCtx *js, const struct gs_bus_stream *wanted, jsErrCode *ret_code) {
+	const char *subjects[1] = {wanted->subjects};
 	jsStreamConfig config;
 	natsStatus s = jsStreamConfig_Init(&config);
 	if (s != NATS_OK)
 		return s;
-	config.Name = lane->stream_name;
+	config.Name = wanted->name;
 	config.Subjects = subjects;
 	config.SubjectsLen = 1;
 	config.Retention = js_LimitsPolicy;
@@ -101,7 +100,7 @@ static natsStatus add(const struct gs_bus_lane_state *lane, jsCtx *js) {
 	config.MaxMsgsPerSubject = limit(wanted->max_msgs_per_subject);
 	config.Replicas = wanted->replicas > 0 ? wanted->replicas : 1;
 	config.Duplicates = dedup_ms(wanted) * NS_PER_MS;
-	return js_AddStream(NULL, js, &config, NULL, NULL);
+	return js_AddStream(NULL, js, &config, NULL, ret_code);
 }
 
 static void describe(natsStatus s, char *reason, size_t n) {
@@ -120,7 +119,7 @@ enum gs_stream_result gs_stream_ensure(struct gs_bus_lane_state *lane, jsCtx *js
 		return GS_STREAM_THERE;
 	}
 	if (s == NATS_NOT_FOUND)
-		s = add(lane, js);
+		s = gs_stream_add(js, &lane->stream, NULL);
 	if (s != NATS_OK) {
 		describe(s, reason, n);
 		return GS_STREAM_FAILED;
