@@ -222,6 +222,18 @@ size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms) {
 	return expired;
 }
 
+int64_t gs_store_expires_ms(const struct gs_store *store) {
+	int64_t first_ms = INT64_MAX;
+	for (size_t i = 0; i < store->nleases; i++) {
+		const struct owner *owner = gs_owner_at(store, store->leases[i]);
+		if (owner->ttl_ms == 0 || owner->first == 0)
+			continue;
+		int64_t at_ms = gs_series_at(store, owner->first)->renewed_ms + owner->ttl_ms + 1;
+		first_ms = at_ms < first_ms ? at_ms : first_ms;
+	}
+	return first_ms;
+}
+
 size_t gs_store_expire_scraped(struct gs_store *store, int64_t now_ms) {
 	return expire_groups(store, now_ms);
 }

@@ -123,6 +123,9 @@ size_t gs_store_expire_scraped(struct gs_store *store, int64_t now_ms);
 /** gs_store_expire_pushed(store, now_ms): Of that only the last: remove pushed series that had expired at ${now_ms}, and return how many. */
 size_t gs_store_expire_pushed(struct gs_store *store, int64_t now_ms);
 
+/** gs_store_expires_ms(store): The first time at which gs_store_expire_pushed would remove something; INT64_MAX: nothing is to expire. */
+int64_t gs_store_expires_ms(const struct gs_store *store);
+
 /* A group as it is now, for freshness metrics and status pages. Slices live until the next change of the store. */
 struct gs_group_view {
 	struct gs_group_key key;
