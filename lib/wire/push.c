@@ -25,8 +25,8 @@ static const struct {
 };
 
 /* Keys with texts. */
-enum text { OP, PUBLISHER, ID, MODE, TEXTS };
-static const char text_names[TEXTS] = {[OP] = 'o', [PUBLISHER] = 'w', [ID] = 'i', [MODE] = 'c'};
+enum text { OP, PUBLISHER, ID, MODE, TOKEN, TEXTS };
+static const char text_names[TEXTS] = {[OP] = 'o', [PUBLISHER] = 'w', [ID] = 'i', [MODE] = 'c', [TOKEN] = 'r'};
 
 static const struct gs_str ops[GS_WIRE_PUSH_OPS] = {
     [GS_WIRE_PUSH] = GS_STR_INIT("push"),
@@ -91,6 +91,8 @@ void gs_wire_push_write(struct gs_buf *out, const struct gs_wire_push *push) {
 	add_text(out, ID, push->id);
 	if (push->mode.n != 0)
 		add_text(out, MODE, push->mode);
+	if (push->token.n != 0)
+		add_text(out, TOKEN, push->token);
 	add_number(out, TTL, (uint64_t)push->ttl_ms, 0);
 	gs_wire_add_format(out, push->format, push->utf8_names);
 	add_number(out, LABELS, push->labels_size, 0);
@@ -216,11 +218,13 @@ static enum gs_status check_whole(struct parse *p) {
 			return gs_error_set(p->err, GS_EINVAL, 1, 0, "key %c is missing", keys[i].name);
 	}
 	for (enum text i = 0; i < TEXTS; i++) {
-		if (i != MODE && !p->has_text[i])
+		if (i != MODE && i != TOKEN && !p->has_text[i])
 			return gs_error_set(p->err, GS_EINVAL, 1, 0, "key %c is missing", text_names[i]);
 	}
 	if (p->texts[ID].n == 0 || p->texts[ID].n > GS_WIRE_PUSH_ID_MAX)
 		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key i is empty or too long");
+	if (p->texts[TOKEN].n > GS_WIRE_PUSH_ID_MAX)
+		return gs_error_set(p->err, GS_EINVAL, 1, 0, "key r is too long");
 	if (!p->has[PARTS])
 		p->numbers[PARTS] = 1;
 	if (p->numbers[PARTS] == 0 || p->numbers[PART] >= p->numbers[PARTS])
@@ -256,6 +260,7 @@ enum gs_status gs_wire_push_parse(
 	    .publisher = p.texts[PUBLISHER],
 	    .id = p.texts[ID],
 	    .mode = p.texts[MODE],
+	    .token = p.texts[TOKEN],
 	};
 	return GS_OK;
 }

@@ -34,6 +34,8 @@ struct gs_wire_push {
 	struct gs_str publisher;
 	struct gs_str id; /* of the push: what has the same is the same push; 1 to GS_WIRE_PUSH_ID_MAX bytes */
 	struct gs_str mode; /* clearmode of the path; empty: none */
+	struct gs_str
+	    token; /* how the receiver that wrote it knows it again; empty: a poller wrote it. Of a push without a key it is the id */
 };
 
 /** gs_wire_push_subject(out, topic, shard): Append "<topic>.push.<shard>". */

@@ -67,7 +67,7 @@ static void check_refused(struct gs_str line) {
 
 static void test_examples_of_the_protocol(void **state) {
 	(void)state;
-	assert_int_equal(for_each_example("push-header", check_written), 3);
+	assert_int_equal(for_each_example("push-header", check_written), 4);
 	assert_true(for_each_example("push-header-refused", check_refused) >= 17);
 }
 
