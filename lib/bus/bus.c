@@ -397,6 +397,11 @@ enum gs_status gs_bus_consume(struct gs_bus *bus, gs_bus_message_fn *fn, void *c
 
 enum gs_status gs_bus_consume_on(
     struct gs_bus *bus, enum gs_bus_lane number, gs_bus_message_fn *fn, void *ctx, struct gs_error *err) {
+	return gs_bus_consume_from(bus, number, NULL, NULL, fn, ctx, err);
+}
+
+enum gs_status gs_bus_consume_from(struct gs_bus *bus, enum gs_bus_lane number, const struct gs_bus_start *start,
+    gs_bus_begin_fn *begin, gs_bus_message_fn *fn, void *ctx, struct gs_error *err) {
 	struct gs_bus_lane_state *lane = &bus->lanes[number];
 	if (number >= bus->nlanes || lane->consumer != NULL)
 		return gs_error_set(err, GS_EINVAL, 0, 0,
@@ -407,7 +412,12 @@ enum gs_status gs_bus_consume_on(
 	c->bus = bus;
 	c->lane = lane;
 	c->fn = fn;
+	c->begin = begin;
 	c->ctx = ctx;
+	if (start != NULL) {
+		c->last = start->sequence;
+		c->last_ns = start->time_ms * GS_BUS_NS_PER_MS;
+	}
 	if (pthread_create(&c->thread, NULL, gs_consume_main, c) != 0) {
 		gs_free(c);
 		return gs_error_set(err, GS_ENOMEM, 0, 0, "the consumer's thread cannot start");

@@ -6,7 +6,7 @@
 #include "gravel/log/log.h"
 #include "private.h"
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS GS_BUS_NS_PER_MS
 
 /*
  * An ephemeral push consumer without acks, made anew whenever anything is amiss: its own sequence (1, 2, 3, ...) proves that nothing was lost
@@ -43,31 +43,36 @@ static bool ended(struct gs_bus_consumer *c) {
 static bool same_history(struct gs_bus_consumer *c) {
 	natsMsg *msg = NULL;
 	natsStatus s = js_GetMsg(&msg, c->session->js, c->lane->stream_name, c->last, NULL, NULL);
-	bool same = s != NATS_OK || natsMsg_GetTime(msg) == c->last_ns;
+	/* What a caller began with is known by the millisecond. */
+	bool same = s != NATS_OK || natsMsg_GetTime(msg) / NS_PER_MS == c->last_ns / NS_PER_MS;
 	natsMsg_Destroy(msg);
 	return same;
 }
 
 /* Forget our position if the stream is not the one that it belongs to. */
-static natsStatus check_position(struct gs_bus_consumer *c) {
+static natsStatus check_position(struct gs_bus_consumer *c, struct gs_bus_begin *ret) {
 	jsStreamInfo *info = NULL;
 	natsStatus s = js_GetStreamInfo(&info, c->session->js, c->lane->stream_name, NULL, NULL);
 	if (s != NATS_OK)
 		return s;
-	bool anew =
-	    c->last != 0 && (info->Created != c->created_ns || info->State.LastSeq < c->last || !same_history(c));
+	bool other = c->created_ns != 0 && info->Created != c->created_ns;
+	bool anew = c->last != 0 && (other || info->State.LastSeq < c->last || !same_history(c));
 	c->created_ns = info->Created;
+	*ret = (struct gs_bus_begin){.first = info->State.FirstSeq, .last = info->State.LastSeq};
 	jsStreamInfo_Destroy(info);
 	if (anew) {
 		gs_log(GS_LOG_WARN, "the stream was made anew; starting over stream=\"%s\" last=%llu",
 		    c->lane->stream_name, (unsigned long long)c->last);
 		c->last = 0;
 	}
+	c->anew |= anew;
+	ret->anew = c->anew;
 	return NATS_OK;
 }
 
-static natsStatus create(struct gs_bus_consumer *c, const char *deliver) {
+static natsStatus create(struct gs_bus_consumer *c, const char *deliver, uint64_t *ret_pending) {
 	jsConsumerConfig config;
+	jsConsumerInfo *info = NULL;
 	natsStatus s = jsConsumerConfig_Init(&config);
 	if (s != NATS_OK)
 		return s;
@@ -83,21 +88,26 @@ static natsStatus create(struct gs_bus_consumer *c, const char *deliver) {
 	config.Heartbeat = (int64_t)GS_BUS_HEARTBEAT_MS * NS_PER_MS;
 	config.MemoryStorage = true;
 	config.Replicas = 1;
-	return js_AddConsumer(NULL, c->session->js, c->lane->stream_name, &config, NULL, NULL);
+	s = js_AddConsumer(&info, c->session->js, c->lane->stream_name, &config, NULL, NULL);
+	/* What was sent already is not pending any more. */
+	if (s == NATS_OK)
+		*ret_pending = info->NumPending + info->Delivered.Consumer;
+	jsConsumerInfo_Destroy(info);
+	return s;
 }
 
 /* A deliver subject of its own for each attempt of each stream, so that what an older consumer still sends never mixes in. */
-static natsStatus start(struct gs_bus_consumer *c) {
+static natsStatus start(struct gs_bus_consumer *c, struct gs_bus_begin *begin) {
 	char deliver[GS_BUS_INBOX + 32];
 	snprintf(deliver, sizeof(deliver), "%s.msg.%u.%llu", c->bus->inbox, c->lane->number,
 	    (unsigned long long)++c->attempts);
 	c->delivered = 0;
-	natsStatus s = check_position(c);
+	natsStatus s = check_position(c, begin);
 	if (s == NATS_OK)
 		s = natsConnection_SubscribeSync(&c->sub, c->session->nc, deliver);
 	if (s == NATS_OK)
 		s = natsSubscription_SetPendingLimits(c->sub, GS_BUS_SUB_MSGS, GS_BUS_SUB_BYTES);
-	return s == NATS_OK ? create(c, deliver) : s;
+	return s == NATS_OK ? create(c, deliver, &begin->pending) : s;
 }
 
 static void stop(struct gs_bus_consumer *c) {
@@ -213,9 +223,14 @@ static enum end begin_and_run(struct gs_bus_consumer *c) {
 	gs_lock_take(&bus->lock);
 	uint64_t stream_epoch = c->lane->stream_epoch;
 	gs_lock_release(&bus->lock);
-	natsStatus s = start(c);
-	if (s == NATS_OK)
+	struct gs_bus_begin begin = {0};
+	natsStatus s = start(c, &begin);
+	if (s == NATS_OK && c->begin != NULL)
+		c->begin(c->ctx, &begin);
+	if (s == NATS_OK) {
+		c->anew = false;
 		return run(c, stream_epoch);
+	}
 	gs_bus_why(s, reason, sizeof(reason));
 	if (ended(c))
 		return END_SESSION;

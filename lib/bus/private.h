@@ -42,6 +42,7 @@ enum {
 };
 
 #define GS_BUS_HEADER "Gravel"
+#define GS_BUS_NS_PER_MS 1000000
 
 /* A text that is logged only when it differs from the last one. */
 struct gs_bus_reason {
@@ -141,6 +142,7 @@ struct gs_bus_consumer {
 	struct gs_bus *bus;
 	struct gs_bus_lane_state *lane;
 	gs_bus_message_fn *fn;
+	gs_bus_begin_fn *begin; /* may be NULL */
 	void *ctx;
 	pthread_t thread;
 	struct gs_bus_session *session; /* of this attempt */
@@ -149,7 +151,8 @@ struct gs_bus_consumer {
 	uint64_t delivered; /* consumer sequence of this attempt */
 	uint64_t last; /* stream sequence delivered last, 0: none */
 	int64_t last_ns; /* and the time of that message */
-	int64_t created_ns; /* of the stream that last belongs to */
+	int64_t created_ns; /* of the stream that last belongs to; 0: not known */
+	bool anew; /* and the stream is another one since then */
 	struct gs_bus_reason said;
 	int64_t wait_ms;
 };

@@ -42,6 +42,23 @@ struct gs_bus_message {
  * are valid during the call only. */
 typedef void gs_bus_message_fn(void *ctx, const struct gs_bus_message *message);
 
+/* Where to begin with a stream that is a log: behind its message ${sequence}, if that is there as it was stored then, else with the first one. */
+struct gs_bus_start {
+	uint64_t sequence; /* 0: with the first one */
+	int64_t time_ms;
+};
+
+/* What there is when delivery begins, at first and after whatever interrupted it. */
+struct gs_bus_begin {
+	uint64_t first; /* sequence of the first message of the stream, or of the next one if it has none */
+	uint64_t last; /* and of the last one; 0: there was none ever */
+	uint64_t pending; /* messages that will be delivered of those that are there */
+	bool anew; /* the stream is not the one that was known: its messages are delivered from the first one on */
+};
+
+/* On the consumer's thread, before the messages. */
+typedef void gs_bus_begin_fn(void *ctx, const struct gs_bus_begin *begin);
+
 /* The state of the connection changed; on a thread of the bus. */
 typedef void gs_bus_state_fn(void *ctx, bool connected);
 
@@ -105,5 +122,9 @@ GS_MUST_USE enum gs_status gs_bus_consume(struct gs_bus *bus, gs_bus_message_fn 
 /** gs_bus_consume_on(bus, lane, fn, ctx, err): The same of one of the streams, on a thread of its own. */
 GS_MUST_USE enum gs_status gs_bus_consume_on(
     struct gs_bus *bus, enum gs_bus_lane lane, gs_bus_message_fn *fn, void *ctx, struct gs_error *err);
+
+/** gs_bus_consume_from(bus, lane, start, begin, fn, ctx, err): The same from a position on (NULL: as gs_bus_consume_on), and ${begin}, unless it is NULL, says what there is. */
+GS_MUST_USE enum gs_status gs_bus_consume_from(struct gs_bus *bus, enum gs_bus_lane lane,
+    const struct gs_bus_start *start, gs_bus_begin_fn *begin, gs_bus_message_fn *fn, void *ctx, struct gs_error *err);
 
 #endif
