@@ -10,6 +10,7 @@
 #include "gravel/base/clock.h"
 #include "gravel/base/lock.h"
 #include "gravel/base/mem.h"
+#include "gravel/base/num.h"
 #include "gravel/codec/codec.h"
 #include "gravel/gravel/batch.h"
 #include "gravel/log/log.h"
@@ -28,6 +29,10 @@ struct flying {
 	uint32_t next_free;
 	uint32_t serial; /* so that the token of another push in this slot finds nothing */
 	uint32_t owed; /* acks that are still to come, and one while its parts are being published */
+	bool awaited; /* it has not come back yet */
+	bool applied; /* it has, and the two below say what became of it */
+	enum gs_status status;
+	int64_t since_ms; /* monotonic */
 	size_t bytes;
 	bool failed;
 	bool refused; /* published only so that its group remembers the failure */
@@ -58,11 +63,10 @@ struct gs_forward {
 	char *identity;
 	struct gs_buf subject; /* constant */
 	struct gs_forward_options options;
-	uint64_t random;
+	char random[20]; /* "<hex>-" */
 
 	struct gs_lock lock;
 	/* Under it. */
-	uint64_t next_id;
 	struct flying *slots;
 	uint32_t free_slot;
 	size_t count;
@@ -131,30 +135,49 @@ static void kit_put(struct gs_forward *forward, struct kit *kit) {
 
 /* Slots */
 
+/* What is never the same for two pushes of a process. */
+static uint64_t token_of(uint32_t serial, uint32_t slot) {
+	return (uint64_t)serial << 32 | slot;
+}
+
+/* What its client is told. */
+static void answer(struct flying *over) {
+	const char *result = over->applied ? "applied" : over->failed ? "failed" : "acknowledged";
+	enum gs_status status = over->applied ? over->status : over->failed ? GS_EIO : GS_OK;
+	if (!over->applied && over->refused)
+		status = GS_EINVAL;
+	gs_metric_add_l(GS_M_FORWARDED, 1, result, NULL);
+	over->done(over->ctx, status, &over->err);
+}
+
+/* Whether nothing is owed any more: acks that fail are not waited behind, for it may never come back. Then it is copied and its slot is free. */
+static bool is_over_locked(struct gs_forward *forward, uint32_t i, struct flying *ret) {
+	struct flying *flying = &forward->slots[i];
+	if (flying->owed != 0 || (flying->awaited && !flying->failed))
+		return false;
+	*ret = *flying;
+	forward->count--;
+	forward->bytes -= flying->bytes;
+	flying->serial++;
+	flying->awaited = false;
+	flying->next_free = forward->free_slot;
+	forward->free_slot = i;
+	gs_metric_set(GS_M_FORWARDING, (double)forward->count);
+	return true;
+}
+
 /* Give back what the push owes no more; the last one answers. */
 static void settle(struct gs_forward *forward, uint32_t i, uint32_t n, bool failed) {
+	struct flying over;
 	gs_lock_take(&forward->lock);
 	struct flying *flying = &forward->slots[i];
 	assert(flying->owed >= n);
 	flying->owed -= n;
 	flying->failed |= failed;
-	if (flying->owed != 0) {
-		gs_lock_release(&forward->lock);
-		return;
-	}
-	struct flying over = *flying;
-	forward->count--;
-	forward->bytes -= flying->bytes;
-	flying->serial++;
-	flying->next_free = forward->free_slot;
-	forward->free_slot = i;
-	gs_metric_set(GS_M_FORWARDING, (double)forward->count);
+	bool is_over = is_over_locked(forward, i, &over);
 	gs_lock_release(&forward->lock);
-	gs_metric_add_l(GS_M_FORWARDED, 1, over.failed ? "failed" : "acknowledged", NULL);
-	if (over.refused)
-		over.done(over.ctx, GS_EINVAL, &over.err);
-	else
-		over.done(over.ctx, over.failed ? GS_EIO : GS_OK, &over.err);
+	if (is_over)
+		answer(&over);
 }
 
 static void on_ack(void *ctx, uint64_t token, enum gs_status status, const char *reason) {
@@ -188,6 +211,8 @@ static enum gs_status begin(struct gs_forward *forward, size_t bytes, const stru
 		forward->bytes += bytes;
 		*flying = (struct flying){.serial = flying->serial,
 		    .owed = 1,
+		    .awaited = forward->options.awaits,
+		    .since_ms = gs_clock_mono_ms(),
 		    .bytes = bytes,
 		    .refused = refused != NULL,
 		    .done = push->done,
@@ -197,7 +222,7 @@ static enum gs_status begin(struct gs_forward *forward, size_t bytes, const stru
 		else
 			gs_error_set(&flying->err, GS_EIO, 0, 0,
 			    "NATS has not acknowledged the push in time; it may count all the same");
-		*ret_id = forward->next_id++;
+		*ret_id = token_of(flying->serial, *ret_slot);
 		gs_metric_set(GS_M_FORWARDING, (double)forward->count);
 	}
 	gs_lock_release(&forward->lock);
@@ -218,7 +243,7 @@ static enum gs_status publish_part(struct gs_forward *forward, struct kit *kit, 
 	gs_buf_char(&kit->id, '\0');
 	if (kit->header.status != GS_OK || kit->id.status != GS_OK)
 		return GS_ENOMEM;
-	uint64_t token = (uint64_t)forward->slots[slot].serial << 32 | slot; /* ours while we owe */
+	uint64_t token = token_of(forward->slots[slot].serial, slot); /* ours while we owe */
 	gs_lock_take(&forward->lock);
 	forward->slots[slot].owed++;
 	gs_lock_release(&forward->lock);
@@ -293,9 +318,11 @@ static enum gs_status send(struct gs_forward *forward, struct kit *kit, struct g
 	status = begin(forward, bytes, from, refused, &slot, &number, err);
 	if (status != GS_OK)
 		return status;
-	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, forward->random, number);
+	snprintf(id, sizeof(id), "%s%" PRIu64, forward->random, number);
 	/* The stream must not take the parts of a push for those of an earlier try with the same key: only whole ones are alike. */
 	push->id = from->key.n != 0 ? from->key : gs_str_of(id);
+	if (forward->options.awaits)
+		push->token = gs_str_of(id);
 	status = publish_parts(forward, kit, push, gs_str_of(id), part_size, slot);
 	/* With a part on its way it is the ack of that one, or of the last one, that answers; without one it is this. */
 	settle(forward, slot, 1, status != GS_OK);
@@ -383,6 +410,63 @@ enum gs_status gs_forward_push(
 	return status;
 }
 
+/* What came back */
+
+/* Read "<random>-<token>" of ours. */
+static bool read_token(const struct gs_forward *forward, struct gs_str text, uint64_t *ret) {
+	struct gs_str ours = gs_str_of(forward->random), tail;
+	if (!gs_str_starts(text, ours))
+		return false;
+	tail = gs_str_make(text.p + ours.n, text.n - ours.n);
+	return gs_num_parse_u64(tail, ret) == GS_OK;
+}
+
+void gs_forward_applied(
+    struct gs_forward *forward, struct gs_str text, enum gs_status status, const struct gs_error *err) {
+	struct flying over;
+	uint64_t token = 0;
+	if (!read_token(forward, text, &token) || (uint32_t)token >= forward->options.pushes_in_flight)
+		return;
+	uint32_t i = (uint32_t)token;
+	gs_lock_take(&forward->lock);
+	struct flying *flying = &forward->slots[i];
+	bool is_over = false;
+	if (flying->awaited && flying->serial == (uint32_t)(token >> 32)) {
+		flying->awaited = false;
+		flying->applied = true;
+		flying->status = status;
+		flying->err = *err;
+		is_over = is_over_locked(forward, i, &over);
+	}
+	gs_lock_release(&forward->lock);
+	if (is_over)
+		answer(&over);
+}
+
+/* The next one from ${from} on that waits for nothing but to be applied, and that for too long. */
+static bool give_up_one(struct gs_forward *forward, uint32_t *from, int64_t before_ms, struct flying *over) {
+	bool found = false;
+	gs_lock_take(&forward->lock);
+	for (; !found && forward->count != 0 && *from < forward->options.pushes_in_flight; ++*from) {
+		struct flying *flying = &forward->slots[*from];
+		if (!flying->awaited || flying->owed != 0 || flying->since_ms > before_ms)
+			continue;
+		flying->failed = true;
+		gs_error_set(
+		    &flying->err, GS_EIO, 0, 0, "the push is in the log, and counts, but is not applied here yet");
+		found = is_over_locked(forward, *from, over);
+	}
+	gs_lock_release(&forward->lock);
+	return found;
+}
+
+void gs_forward_sweep(struct gs_forward *forward, int64_t max_ms) {
+	int64_t before_ms = gs_clock_mono_ms() - max_ms;
+	struct flying over;
+	for (uint32_t i = 0; give_up_one(forward, &i, before_ms, &over);)
+		answer(&over);
+}
+
 /* Life */
 
 static enum gs_status init(struct gs_forward *forward, const struct gs_forward_options *options) {
@@ -404,9 +488,11 @@ static enum gs_status init(struct gs_forward *forward, const struct gs_forward_o
 		forward->slots[i].next_free = forward->free_slot;
 		forward->free_slot = (uint32_t)i;
 	}
-	/* Half of an id that no other process has; the other half counts. */
-	return getrandom(&forward->random, sizeof(forward->random), 0) == (ssize_t)sizeof(forward->random) ? GS_OK
-													   : GS_EIO;
+	/* Half of an id that no other process has; the other half is its token. */
+	uint64_t random = 0;
+	bool drawn = getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random);
+	snprintf(forward->random, sizeof(forward->random), "%016" PRIx64 "-", random);
+	return drawn ? GS_OK : GS_EIO;
 }
 
 static enum gs_status add_stream(struct gs_forward *forward, struct gs_error *err) {
