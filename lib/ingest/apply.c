@@ -43,7 +43,7 @@ static enum gs_status change(struct gs_ingest *ingest, struct entry *entry) {
 enum gs_status gs_apply_push_locked(struct gs_ingest *ingest, struct entry *entry) {
 	struct applied *applied = &ingest->applied;
 	gs_lock_assert_held(&ingest->store_lock);
-	if (!gs_ingest_keeps_log(ingest) && take_place(ingest, entry) != GS_OK)
+	if (!gs_ingest_is_kept(ingest) && take_place(ingest, entry) != GS_OK)
 		return gs_error_set(&entry->err, GS_EAGAIN, 0, 0, "the push log takes no entries now");
 	applied->position = entry->position;
 	applied->changes++;
@@ -51,6 +51,8 @@ enum gs_status gs_apply_push_locked(struct gs_ingest *ingest, struct entry *entr
 		applied->time_ms = entry->time_ms;
 	if (entry->mark.sequence != 0)
 		applied->mark = entry->mark;
+	if (entry->last.sequence != 0)
+		applied->last = entry->last;
 	gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, entry->time_ms));
 	gs_keys_forget(ingest->keys, applied->time_ms);
 	if (entry->once && gs_keys_has(ingest->keys, entry->key)) {
@@ -71,7 +73,7 @@ static void count_out(struct gs_ingest *ingest, const struct entry *entry) {
 	gs_lock_take(&ingest->queue_lock);
 	ingest->pushes -= !entry->edge;
 	ingest->samples -= entry->held;
-	ingest->unapplied -= gs_ingest_keeps_log(ingest) && entry->position != 0;
+	ingest->unapplied -= gs_ingest_is_kept(ingest) && entry->position != 0;
 	if (ingest->edge_waits)
 		gs_cond_broadcast(&ingest->space);
 	gs_lock_release(&ingest->queue_lock);
@@ -190,6 +192,13 @@ static void apply_gone(struct gs_ingest *ingest, const struct entry *entry) {
 	    status == GS_OK ? "" : "not taken, ", result.series_gone);
 }
 
+/* Other receivers have applied it. */
+static void fail_for_memory(struct gs_ingest *ingest) {
+	struct gs_error err = {0};
+	gs_error_set(&err, GS_ENOMEM, 0, 0, "out of memory while applying an entry of the push log");
+	gs_ingest_fail(ingest, &err);
+}
+
 /* With readers at the store, each take of it may cost the time of one of them: so pushes that wait share one. */
 static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first) {
 	struct entry *end = first;
@@ -199,9 +208,14 @@ static struct entry *apply_pushes(struct gs_ingest *ingest, struct entry *first)
 		end->status = gs_apply_push_locked(ingest, end);
 		samples += gs_batch_stats(end->batch).samples;
 	}
+	uint64_t position = ingest->applied.position;
 	gs_ingest_store_release(ingest);
+	if (gs_ingest_reads_log(ingest))
+		gs_metric_set(GS_M_JOURNAL_POSITION, (double)position);
 	while (first != end) {
 		struct entry *entry = first;
+		if (entry->status == GS_ENOMEM && gs_ingest_reads_log(ingest))
+			fail_for_memory(ingest);
 		first = first->next;
 		gs_apply_finish(ingest, entry);
 	}
@@ -223,7 +237,7 @@ struct entry *gs_ingest_apply(struct gs_ingest *ingest, struct entry *entry) {
 /* What is queued belongs to others, whose pushes are not answered yet: none of them can tell that this one passed. */
 bool gs_ingest_apply_at_once(struct gs_ingest *ingest, struct entry *entry) {
 	if ((entry->kind != ENTRY_PUSH && entry->kind != ENTRY_GATEWAY) ||
-	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || gs_ingest_keeps_log(ingest) ||
+	    gs_batch_stats(entry->batch).samples > AT_ONCE_SAMPLES || gs_ingest_is_kept(ingest) ||
 	    !gs_ingest_store_try(ingest))
 		return false;
 	entry->status = gs_apply_push_locked(ingest, entry);

@@ -78,6 +78,15 @@ static size_t expire_logged(struct gs_ingest *ingest) {
 	return expired;
 }
 
+/* What expires by the clock would do so at another position of the log in every receiver: it takes an entry, which may be an empty one. */
+static void wake_log(struct gs_ingest *ingest) {
+	gs_lock_take(&ingest->queue_lock);
+	bool idle = ingest->unapplied == 0;
+	gs_lock_release(&ingest->queue_lock);
+	if (idle)
+		ingest->stream.wake(ingest->stream.ctx);
+}
+
 static void tick(struct gs_ingest *ingest) {
 	size_t stale = 0, expired = 0;
 	int64_t now = gs_clock_mono_ms();
@@ -85,14 +94,17 @@ static void tick(struct gs_ingest *ingest) {
 		return;
 	ingest->next_tick_ms = now + TICK_MS;
 	gs_ingest_store_take(ingest);
-	if (gs_ingest_keeps_log(ingest))
+	if (gs_ingest_is_kept(ingest))
 		stale = gs_store_expire_scraped(ingest->store, gs_clock_wall_ms());
 	else
 		gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
 	gs_metric_set(GS_M_KEYS, (double)gs_keys_held(ingest->keys));
+	bool due = gs_store_expires_ms(ingest->store) <= gs_clock_wall_ms();
 	gs_ingest_store_release(ingest);
-	if (gs_ingest_keeps_log(ingest))
+	if (due && gs_ingest_keeps_log(ingest))
 		expired = expire_logged(ingest);
+	else if (due && gs_ingest_reads_log(ingest))
+		wake_log(ingest);
 	gs_metric_add(GS_M_EXPIRED, (double)expired);
 	gs_publishers_forget(ingest);
 	gs_snapper_tick(ingest);
@@ -172,6 +184,8 @@ static enum gs_status open_parts(struct gs_ingest *ingest) {
 		return gs_journal_open_memory(&ingest->journal);
 	ingest->folder = gs_strdup(gs_str_of(options->log.folder));
 	ingest->options.log.folder = ingest->folder;
+	if (options->log.stream != NULL)
+		ingest->stream = *options->log.stream;
 	return ingest->folder != NULL ? GS_OK : GS_ENOMEM;
 }
 
@@ -193,7 +207,7 @@ enum gs_status gs_ingest_new(const struct gs_ingest_options *options, struct gs_
 		gs_error_set(err, status, 0, 0, "out of memory");
 	else if (gs_ingest_keeps_log(ingest))
 		status = gs_logger_new(ingest, err);
-	else
+	else if (!gs_ingest_is_kept(ingest))
 		ingest->phase = PHASE_READY;
 	if (status != GS_OK) {
 		gs_ingest_free(ingest);
@@ -214,10 +228,13 @@ enum gs_status gs_ingest_ready(struct gs_ingest *ingest, struct gs_error *err) {
 	enum ingest_phase phase = (enum ingest_phase)ingest->phase;
 	if (phase == PHASE_READY)
 		return GS_OK;
-	if (phase == PHASE_RECOVERING) {
+	if (phase != PHASE_FAILED) {
 		unsigned long long all = ingest->to_replay, done = ingest->replayed;
+		const char *first = phase == PHASE_CATCHING_UP    ? "waiting for the stream of the push log"
+				    : gs_ingest_reads_log(ingest) ? "looking for a snapshot in NATS, and reading it"
+								  : "reading the snapshot";
 		if (all == 0)
-			return gs_error_set(err, GS_EAGAIN, 0, 0, "starting: reading the snapshot");
+			return gs_error_set(err, GS_EAGAIN, 0, 0, "starting: %s", first);
 		return gs_error_set(err, GS_EAGAIN, 0, 0, "starting: replaying: %llu of %llu entries", done, all);
 	}
 	gs_lock_take(&ingest->queue_lock);

@@ -35,6 +35,7 @@ struct stream_mark {
 /* One thing to apply, parsed. Made by any thread, then the writer's; back in the pool afterwards. */
 struct entry {
 	struct entry *next;
+	struct gs_ingest *ingest; /* of one that came by the stream of pushes */
 	enum entry_kind kind;
 	struct gs_batch *batch;
 	struct gs_arena *arena; /* copies that the entry needs */
@@ -45,6 +46,8 @@ struct entry {
 	bool edge; /* a poller took it: of its info.key publisher is who, instance the id of the push */
 	int64_t time_ms; /* of an edge push when it was taken; of any when it is logged that of its entry */
 	struct stream_mark mark; /* of an edge push */
+	struct stream_mark last; /* of one of a log that is a stream: the message that completed it */
+	struct gs_str token; /* of one that a receiver wrote; in arena */
 	bool once; /* it has a key */
 	struct gs_key_hash key;
 	bool duplicate; /* the key is known: there was nothing to apply */
@@ -88,6 +91,15 @@ struct publisher {
 	int64_t skew_ms;
 };
 
+/* Where the log is the stream of pushes, how far it is read. The push thread's alone. */
+struct reading {
+	struct stream_mark read; /* the last message that came */
+	struct stream_mark safe; /* no push has a part up to here, and another one behind */
+	struct stream_mark taken; /* what these complete was applied before the program started */
+	uint64_t base; /* of positions: more than 0 where the stream is not the first one */
+	int64_t begun_ms; /* monotonic: when catching up began */
+};
+
 struct gs_pushed;
 struct gs_logger;
 
@@ -96,10 +108,13 @@ struct applied {
 	uint64_t position; /* of the log */
 	int64_t time_ms; /* of the entry there; never falls */
 	struct stream_mark mark;
+	struct stream_mark last; /* where the log is a stream: the message of that entry */
 	uint64_t changes; /* entries and scrapes, since the start */
+	bool streamed; /* what was loaded had this log, the stream of pushes */
 };
 
-enum ingest_phase { PHASE_RECOVERING, PHASE_READY, PHASE_FAILED };
+/* CATCHING_UP: with a log that is a stream, from the snapshot to what was its end when its reader began. */
+enum ingest_phase { PHASE_RECOVERING, PHASE_CATCHING_UP, PHASE_READY, PHASE_FAILED };
 
 /* The snapshot that is being written, and when the next one is. The writer's alone. */
 struct snapper {
@@ -156,8 +171,9 @@ struct gs_ingest {
 	size_t nfree_entries;
 	struct kit *free_kits;
 
-	/* The log that is kept; all NULL where it is not. */
+	/* The log that is kept, or its snapshots; all NULL where it is not. */
 	char *folder;
+	struct gs_ingest_stream stream; /* zeroed where the log is none */
 	struct gs_logger *logger;
 	_Atomic int phase; /* enum ingest_phase; the writer changes it */
 	_Atomic uint64_t to_replay; /* entries; 0: the snapshot is being read */
@@ -175,8 +191,10 @@ struct gs_ingest {
 	int64_t next_tick_ms; /* monotonic */
 	struct gs_map *publishers; /* changed under store_lock, for those who read it */
 
-	struct gs_pushed *pushed; /* the push thread's alone */
-	bool edge_waits; /* under queue_lock: it waits for samples to be applied */
+	struct gs_pushed *pushed; /* the push thread's alone, as is ... */
+	struct reading reading;
+	struct stream_mark start; /* where it begins; set before the phase says that it is known */
+	bool edge_waits; /* under queue_lock: it waits for pushes to be applied */
 
 	/* The message thread's alone. */
 	struct gs_codec *codec;
@@ -191,9 +209,19 @@ static inline bool gs_entry_is_scraped(const struct entry *entry) {
 	return entry->kind == ENTRY_SCRAPE || entry->kind == ENTRY_GONE;
 }
 
-/* Whether pushes are written down. */
-static inline bool gs_ingest_keeps_log(const struct gs_ingest *ingest) {
+/* Whether the state outlives the process, and what is applied must be a function of a log. */
+static inline bool gs_ingest_is_kept(const struct gs_ingest *ingest) {
 	return ingest->folder != NULL;
+}
+
+/* Whether the stream of pushes is that log. */
+static inline bool gs_ingest_reads_log(const struct gs_ingest *ingest) {
+	return ingest->options.log.stream != NULL;
+}
+
+/* Whether pushes are written down here. */
+static inline bool gs_ingest_keeps_log(const struct gs_ingest *ingest) {
+	return gs_ingest_is_kept(ingest) && !gs_ingest_reads_log(ingest);
 }
 
 /* entry.c */
@@ -239,9 +267,13 @@ GS_MUST_USE enum gs_status gs_record_read(struct gs_ingest *ingest, struct entry
 /* logger.c: the log thread. */
 GS_MUST_USE enum gs_status gs_logger_new(struct gs_ingest *ingest, struct gs_error *err);
 void gs_logger_free(struct gs_ingest *ingest); /* logs what is queued; then the writer has it */
+/* The last position of a log that stands in the folder of a receiver which has none there; 0: there is none. As gs_journal_open_file. */
+GS_MUST_USE enum gs_status gs_logger_last(const struct gs_ingest *ingest, uint64_t *ret_last, struct gs_error *err);
 
 /* recover.c: on the writer's thread, before all else. */
 void gs_ingest_recover(struct gs_ingest *ingest);
+/* recover.c: the state cannot be that of the log, now or any more. Any thread. */
+void gs_ingest_fail(struct gs_ingest *ingest, const struct gs_error *err);
 
 /* snapshot.c: on the writer's thread, which the child dies with; the last as the last of all. */
 void gs_snapper_init(struct gs_ingest *ingest);
@@ -256,6 +288,16 @@ GS_MUST_USE enum gs_status gs_pushed_request(
     struct entry *entry, const struct gs_wire_push *push, struct gs_str content, struct gs_ingest_push *ret);
 enum entry_kind gs_pushed_kind(enum gs_wire_push_op op);
 enum gs_gateway_op gs_pushed_gateway_op(enum gs_wire_push_op op);
+
+/* stream.c: where the log is the stream of pushes. After loading, before messages come: begin behind ingest->applied. */
+void gs_stream_start(struct gs_ingest *ingest);
+/* stream.c: on the push thread: what a message is; only a new one counts, but one that was taken may have a part of a push that was not. */
+enum stream_news { STREAM_NEW, STREAM_TAKEN, STREAM_SEEN };
+enum stream_news gs_stream_see(struct gs_ingest *ingest, const struct gs_ingest_message *message);
+/* stream.c: likewise: give an entry that the last message completes its position and its time; from then on it is under way. */
+void gs_stream_place(struct gs_ingest *ingest, struct entry *entry, int64_t pushed_ms);
+/* stream.c: likewise: a message was seen to. */
+void gs_stream_count(struct gs_ingest *ingest);
 
 /* pushed.c; NULL: no memory */
 struct gs_pushed *gs_pushed_new(void);

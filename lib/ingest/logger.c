@@ -3,7 +3,9 @@
  * The log thread: the only one that waits for a disk. It writes all pushes that wait in one transaction, and hands them to the writer in their order; and it cuts off what
  * snapshots have made needless.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "gravel/base/clock.h"
 #include "gravel/base/mem.h"
@@ -204,19 +206,45 @@ static void *run(void *arg) {
 	return NULL;
 }
 
-enum gs_status gs_logger_new(struct gs_ingest *ingest, struct gs_error *err) {
+/* The file of the log; NULL: no memory. */
+static char *path_of(const struct gs_ingest *ingest) {
 	struct gs_buf path;
-	gs_buf_init(&path, 2 * sizeof(err->text) + GS_LIMIT_LABEL_VALUE);
+	size_t n;
+	gs_buf_init(&path, PATH_MAX + sizeof(LOG_NAME));
 	gs_buf_printf(&path, "%s/" LOG_NAME, ingest->folder);
 	gs_buf_char(&path, '\0');
-	ingest->logger = gs_alloc(sizeof(*ingest->logger));
-	if (path.status != GS_OK || ingest->logger == NULL) {
-		gs_buf_free(&path);
-		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
-	}
-	struct gs_journal_file_options options = {.path = path.p, .max_bytes = ingest->options.log.max_bytes};
-	enum gs_status status = gs_journal_open_file(&options, &ingest->journal, err);
+	char *text = gs_buf_take(&path, &n);
 	gs_buf_free(&path);
+	return text;
+}
+
+static enum gs_status open_log(struct gs_ingest *ingest, struct gs_error *err) {
+	char *path = path_of(ingest);
+	if (path == NULL)
+		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	struct gs_journal_file_options options = {.path = path, .max_bytes = ingest->options.log.max_bytes};
+	enum gs_status status = gs_journal_open_file(&options, &ingest->journal, err);
+	gs_free(path);
+	return status;
+}
+
+enum gs_status gs_logger_last(const struct gs_ingest *ingest, uint64_t *ret_last, struct gs_error *err) {
+	struct gs_journal *journal = NULL;
+	char *path = path_of(ingest);
+	enum gs_status status = path != NULL ? GS_OK : gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	if (status == GS_OK && access(path, F_OK) == 0)
+		status = gs_journal_open_file(&(struct gs_journal_file_options){.path = path}, &journal, err);
+	*ret_last = journal != NULL ? gs_journal_last(journal) : 0;
+	gs_journal_close(journal);
+	gs_free(path);
+	return status;
+}
+
+enum gs_status gs_logger_new(struct gs_ingest *ingest, struct gs_error *err) {
+	ingest->logger = gs_alloc(sizeof(*ingest->logger));
+	if (ingest->logger == NULL)
+		return gs_error_set(err, GS_ENOMEM, 0, 0, "out of memory");
+	enum gs_status status = open_log(ingest, err);
 	if (status != GS_OK)
 		return status;
 	gs_metric_set(GS_M_LOG_WRITABLE, 1);

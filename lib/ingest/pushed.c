@@ -17,9 +17,6 @@ struct gs_pushed {
 	struct gs_codec *codec;
 	struct gs_wire_joiner *joiner;
 	struct gs_buf scratch;
-	bool begun;
-	struct stream_mark start; /* all up to here was taken before the program started */
-	struct stream_mark safe; /* no push has a part up to here, and another one behind */
 	int64_t open_ms; /* when the oldest part that waits for others was stored; 0: none does */
 };
 
@@ -45,9 +42,21 @@ void gs_pushed_free(struct gs_pushed *pushed) {
 	gs_free(pushed);
 }
 
-/* Its client heard 200 and cannot be told: count it, and tell the operator who lost what. */
-static void drop(const struct gs_wire_push *push, const char *reason, const char *text) {
+/* The receiver that wrote it may be this one, and its client waits. */
+static void tell_receiver(
+    struct gs_ingest *ingest, struct gs_str token, enum gs_status status, const struct gs_error *err) {
+	if (gs_ingest_reads_log(ingest))
+		ingest->stream.applied(ingest->stream.ctx, token, status, err);
+}
+
+/* The client of a poller heard 200 and cannot be told: count it, and tell the operator who lost what. */
+static void drop(struct gs_ingest *ingest, const struct gs_wire_push *push, const char *reason, const char *text) {
 	static struct gs_log_limit limit;
+	struct gs_error err = {0};
+	if (push != NULL && push->token.n != 0) {
+		gs_error_set(&err, GS_EIO, 0, 0, "the push cannot be read back from the push log: %s", text);
+		tell_receiver(ingest, push->token, GS_EIO, &err);
+	}
 	struct gs_str publisher = push != NULL ? push->publisher : GS_STR("?");
 	struct gs_str id = push != NULL ? push->id : GS_STR("?");
 	gs_metric_add_l(GS_M_EDGE_DROPPED, 1, reason, NULL);
@@ -80,6 +89,10 @@ static const char *refusal(enum gs_status status) {
 static void on_done(void *ctx, enum gs_status status, const struct gs_error *err) {
 	const struct entry *entry = ctx;
 	char text[sizeof(err->text) + 32];
+	if (entry->token.n != 0) {
+		tell_receiver(entry->ingest, entry->token, status, err);
+		return;
+	}
 	if (entry->duplicate) {
 		gs_metric_add_l(GS_M_EDGE_DROPPED, 1, "duplicate", NULL);
 		return;
@@ -95,7 +108,7 @@ static void on_done(void *ctx, enum gs_status status, const struct gs_error *err
 	}
 	struct gs_wire_push push = {.publisher = entry->info.key.publisher, .id = entry->info.key.instance};
 	snprintf(text, sizeof(text), "%u:%u: %s", err->line, err->column, err->text);
-	drop(&push, refusal(status), text);
+	drop(entry->ingest, &push, refusal(status), text);
 }
 
 /* The poller has checked them, but anybody may write to a stream. */
@@ -145,6 +158,7 @@ enum gs_status gs_pushed_request(
 		return GS_EINVAL;
 	entry->info.key.publisher = gs_arena_dup(entry->arena, push->publisher);
 	entry->info.key.instance = gs_arena_dup(entry->arena, push->id);
+	entry->token = gs_arena_dup(entry->arena, push->token);
 	enum gs_status status = read_labels(entry, push, content, what);
 	if (status == GS_OK && push->op == GS_WIRE_PUSH_DELETE && what->nlabels == 0)
 		status = GS_EINVAL; /* would delete everything */
@@ -173,7 +187,7 @@ enum gs_gateway_op gs_pushed_gateway_op(enum gs_wire_push_op op) {
 }
 
 /* ${content} stands in entry->text already, unless it was put together from parts. */
-static void queue_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
+static enum gs_status queue_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
     const struct gs_wire_push *push, struct gs_str content) {
 	struct gs_ingest_push what;
 	struct gs_error err = {0};
@@ -187,24 +201,27 @@ static void queue_push(struct gs_ingest *ingest, struct entry *entry, const stru
 	if (status == GS_OK)
 		status = gs_pushed_request(entry, push, content, &what);
 	if (status != GS_OK) {
-		drop(push, status == GS_ENOMEM ? "memory" : "header", "what it asks for cannot be read");
+		drop(ingest, push, status == GS_ENOMEM ? "memory" : "header", "what it asks for cannot be read");
 		gs_entry_put(ingest, entry);
-		return;
+		return status;
 	}
-	what.key = push->id;
+	/* A receiver that had no key of its client gave it its token: nobody will send that again. */
+	if (!gs_str_eq(push->id, push->token))
+		what.key = push->id;
 	what.done = on_done;
 	what.ctx = entry;
 	entry->edge = true;
-	entry->mark = ingest->pushed->safe;
+	entry->mark = ingest->reading.safe;
 	entry->op = gs_pushed_gateway_op(push->op);
 	/* A clock that is ahead would keep its pushes from expiring. */
 	entry->time_ms = push->time_ms < message->stored_ms ? push->time_ms : message->stored_ms;
-	status = gs_ingest_fill_push(ingest, entry, &what, false, &err);
+	/* Limits may differ from receiver to receiver, what is in a log may not. */
+	status = gs_ingest_fill_push(ingest, entry, &what, gs_ingest_reads_log(ingest), &err);
 	if (status == GS_OK && gs_ingest_keeps_log(ingest)) {
 		struct record record = {.op = push->op,
 		    .push = &what,
 		    .publisher = push->publisher,
-		    .id = push->id,
+		    .id = what.key,
 		    .time_ms = push->time_ms,
 		    .mark = entry->mark};
 		status = gs_record_write(ingest, entry, &record, &err);
@@ -212,17 +229,21 @@ static void queue_push(struct gs_ingest *ingest, struct entry *entry, const stru
 	if (status != GS_OK) {
 		on_done(entry, status, &err);
 		gs_entry_put(ingest, entry);
-		return;
+		return status;
 	}
 	gs_ingest_hold_edge(ingest, entry);
+	if (gs_ingest_reads_log(ingest))
+		gs_stream_place(ingest, entry, push->time_ms);
 	gs_ingest_queue(ingest, entry);
+	return GS_OK;
 }
 
 /* See how far the stream is read for good. A push that stays unfinished for so long will never be whole: whoever published it is gone, and nobody was told that it counts. */
-static void advance(struct gs_pushed *pushed, const struct gs_ingest_message *message) {
+static void advance(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+	struct gs_pushed *pushed = ingest->pushed;
 	if (gs_wire_joiner_bytes(pushed->joiner) == 0) {
 		pushed->open_ms = 0;
-		pushed->safe = (struct stream_mark){message->sequence, message->stored_ms};
+		ingest->reading.safe = (struct stream_mark){message->sequence, message->stored_ms};
 		return;
 	}
 	if (pushed->open_ms == 0)
@@ -240,21 +261,17 @@ static void advance(struct gs_pushed *pushed, const struct gs_ingest_message *me
 
 /* Whether all of it was taken before: by an earlier run of the program, or in another message. */
 static bool was_taken(struct gs_ingest *ingest, const struct gs_ingest_message *message, struct gs_str id) {
-	struct gs_pushed *pushed = ingest->pushed;
+	const struct stream_mark *start = &ingest->start;
 	gs_ingest_store_take(ingest);
-	if (!pushed->begun) {
-		pushed->begun = true;
-		pushed->start = pushed->safe = ingest->applied.mark;
-	}
 	bool known = gs_keys_has(ingest->keys, gs_key_hash(id));
 	gs_ingest_store_release(ingest);
-	return known || (message->sequence != 0 && message->sequence <= pushed->start.sequence &&
-			    message->stored_ms <= pushed->start.stored_ms);
+	return known || (message->sequence != 0 && message->sequence <= start->sequence &&
+			    message->stored_ms <= start->stored_ms);
 }
 
-/* Decompress into the entry, put parts together, and leave out what came before. */
-static void take_content(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_message *message,
-    const struct gs_wire_push *push) {
+/* Decompress into the entry, put parts together, and leave out what came before. ${taken}: what it completes was applied. */
+static enum gs_status take_content(struct gs_ingest *ingest, struct entry *entry,
+    const struct gs_ingest_message *message, const struct gs_wire_push *push, bool taken) {
 	struct gs_pushed *pushed = ingest->pushed;
 	enum gs_wire_joined joined = GS_WIRE_DROP;
 	char time[24];
@@ -269,52 +286,71 @@ static void take_content(struct gs_ingest *ingest, struct entry *entry, const st
 	if (message->data.n != 0 || push->body_size != 0)
 		status = gs_codec_decompress(pushed->codec, GS_CODEC_ZSTD, message->data, &entry->text);
 	if (status != GS_OK || entry->text.n != push->body_size) {
-		drop(push, "body", "it does not decompress to the size that its header says");
+		drop(ingest, push, "body", "it does not decompress to the size that its header says");
 		gs_entry_put(ingest, entry);
-		return;
+		return status;
 	}
 	status = gs_wire_joiner_add(
 	    pushed->joiner, &group, &header, gs_buf_slice(&entry->text), &joined, &content, &discarded);
 	if (discarded != 0)
 		gs_metric_add_l(GS_M_EDGE_DROPPED, (double)discarded, "incomplete", NULL);
-	advance(pushed, message);
+	advance(ingest, message);
 	if (status != GS_OK)
 		reason = "memory";
 	else if (joined == GS_WIRE_DROP)
 		reason = "part";
 	if (reason != NULL)
-		drop(push, reason, reason[0] == 'm' ? "no room for it" : "it repeats or contradicts other parts");
-	if (reason == NULL && joined == GS_WIRE_WHOLE)
-		queue_push(ingest, entry, message, push, content);
-	else
-		gs_entry_put(ingest, entry);
+		drop(ingest, push, reason,
+		    reason[0] == 'm' ? "no room for it" : "it repeats or contradicts other parts");
+	if (reason == NULL && joined == GS_WIRE_WHOLE && !taken)
+		return queue_push(ingest, entry, message, push, content);
+	gs_entry_put(ingest, entry);
+	return status;
 }
 
-void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+/* GS_ENOMEM: it could not be taken in, whatever it is. */
+static enum gs_status take_push(struct gs_ingest *ingest, const struct gs_ingest_message *message, bool taken) {
 	struct gs_wire_push push;
 	struct gs_error err = {0};
 	uint32_t shard = 0;
-	gs_metric_add(GS_M_RECEIVED, 1);
-	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
 	if (gs_wire_push_parse_subject(message->subject, gs_str_of(ingest->topic), &shard) != GS_OK) {
-		drop(NULL, "subject", "not a subject of ours");
-		return;
+		drop(ingest, NULL, "subject", "not a subject of ours");
+		return GS_OK;
 	}
 	enum gs_status status = gs_wire_push_parse(message->header, &ingest->pushed->scratch, &push, &err);
 	if (status != GS_OK) {
-		drop(NULL, status == GS_EUNSUPPORTED ? "version" : "header", err.text);
-		return;
+		drop(ingest, NULL, status == GS_EUNSUPPORTED ? "version" : "header", err.text);
+		return status;
 	}
-	if (was_taken(ingest, message, push.id)) {
+	if (taken && push.parts == 1)
+		return GS_OK;
+	if (!gs_ingest_reads_log(ingest) && was_taken(ingest, message, push.id)) {
 		gs_metric_add_l(GS_M_EDGE_DROPPED, 1, "duplicate", NULL);
-		return;
+		return GS_OK;
 	}
 	struct entry *entry = gs_entry_get(ingest, gs_pushed_kind(push.op));
 	if (entry == NULL) {
-		drop(&push, "memory", "no entry");
-		return;
+		drop(ingest, &push, "memory", "no entry");
+		return GS_ENOMEM;
 	}
+	entry->ingest = ingest;
 	/* A bomb gets no more than its header admits. */
 	entry->text.max = push.body_size > entry->text.cap ? push.body_size : entry->text.cap;
-	take_content(ingest, entry, message, &push);
+	return take_content(ingest, entry, message, &push, taken);
+}
+
+void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+	enum stream_news news = STREAM_NEW;
+	struct gs_error err = {0};
+	gs_metric_add(GS_M_RECEIVED, 1);
+	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
+	if (gs_ingest_reads_log(ingest))
+		news = gs_stream_see(ingest, message);
+	if (news != STREAM_SEEN && take_push(ingest, message, news == STREAM_TAKEN) == GS_ENOMEM &&
+	    gs_ingest_reads_log(ingest)) {
+		gs_error_set(&err, GS_ENOMEM, 0, 0, "out of memory while reading the push log");
+		gs_ingest_fail(ingest, &err);
+	}
+	if (gs_ingest_reads_log(ingest))
+		gs_stream_count(ingest);
 }

@@ -97,27 +97,81 @@ static enum gs_status load_newest(struct gs_ingest *ingest, struct gs_error *err
 	return status;
 }
 
-static void fail(struct gs_ingest *ingest, const struct gs_error *err) {
+void gs_ingest_fail(struct gs_ingest *ingest, const struct gs_error *err) {
 	gs_lock_take(&ingest->queue_lock);
-	ingest->failure = *err;
-	gs_lock_release(&ingest->queue_lock);
+	bool first = ingest->phase != PHASE_FAILED;
+	if (first)
+		ingest->failure = *err;
 	ingest->phase = PHASE_FAILED;
+	gs_lock_release(&ingest->queue_lock);
+	if (first && gs_ingest_reads_log(ingest))
+		ingest->stream.failed(ingest->stream.ctx);
+}
+
+/* What is needed of a snapshot in NATS, if there is one that is newer than those in the folder. */
+static enum gs_status fetch_newer(struct gs_ingest *ingest, struct gs_error *err) {
+	uint64_t newest = 0;
+	if (gs_snapshots_newest(ingest->folder, &newest) == GS_EIO)
+		newest = 0; /* loading will say why */
+	return ingest->stream.fetch(ingest->stream.ctx, newest, err);
+}
+
+/* What a log in a file left behind is in a snapshot, if that receiver was stopped in order. */
+static enum gs_status check_left_log(struct gs_ingest *ingest, struct gs_error *err) {
+	uint64_t last = 0;
+	enum gs_status status = gs_logger_last(ingest, &last, err);
+	if (status != GS_OK || last <= ingest->applied.position)
+		return status;
+	return gs_error_set(err, GS_EINVAL, 0, 0,
+	    "the push log in %s has entries that no snapshot has: start once with receiver.log.kind: file and stop in "
+	    "order, so that they come along",
+	    ingest->folder);
+}
+
+/* From here on it is the push thread that brings entries, behind what was loaded. */
+static enum gs_status recover_stream(struct gs_ingest *ingest, struct gs_error *err) {
+	enum gs_status status = fetch_newer(ingest, err);
+	if (status == GS_OK)
+		status = load_newest(ingest, err);
+	if (status == GS_OK && !ingest->applied.streamed)
+		status = check_left_log(ingest, err);
+	if (status != GS_OK)
+		return status;
+	gs_stream_start(ingest);
+	ingest->snapper.position = ingest->applied.position;
+	gs_lock_take(&ingest->queue_lock);
+	ingest->log_time_ms = ingest->applied.time_ms;
+	gs_lock_release(&ingest->queue_lock);
+	gs_log(GS_LOG_INFO,
+	    "loaded the snapshot of position %" PRIu64 ": reading the push log from message %" PRIu64 " on",
+	    ingest->applied.position, ingest->applied.mark.sequence + 1);
+	return GS_OK;
 }
 
 void gs_ingest_recover(struct gs_ingest *ingest) {
 	struct gs_error err = {0};
-	if (!gs_ingest_keeps_log(ingest))
+	if (!gs_ingest_is_kept(ingest))
 		return;
 	int64_t begun_ms = gs_clock_mono_ms();
+	if (gs_ingest_reads_log(ingest)) {
+		if (recover_stream(ingest, &err) != GS_OK) {
+			gs_ingest_fail(ingest, &err);
+			return;
+		}
+		ingest->start = ingest->applied.mark;
+		ingest->phase = PHASE_CATCHING_UP;
+		return;
+	}
 	enum gs_status status = load_newest(ingest, &err);
 	uint64_t after = ingest->applied.position;
 	int64_t loaded_ms = gs_clock_mono_ms();
 	if (status == GS_OK)
 		status = replay_log(ingest, after, &err);
 	if (status != GS_OK) {
-		fail(ingest, &err);
+		gs_ingest_fail(ingest, &err);
 		return;
 	}
+	ingest->start = ingest->reading.safe = ingest->applied.mark;
 	gs_journal_start(ingest->journal, after);
 	ingest->applied.changes = ingest->replayed;
 	ingest->snapper.position = after;

@@ -24,8 +24,10 @@
 
 #define MAGIC "gravel receiver\n"
 #define MAGIC_SIZE 16
-#define VERSION 1
-#define HEAD_SIZE (MAGIC_SIZE + 8 * 5)
+#define VERSION 2
+#define FRONT_SIZE (MAGIC_SIZE + 8)
+#define HEAD_SIZE (8 * 7) /* of version 1, which was that of a log in a file: OLD_HEAD_SIZE of it */
+#define OLD_HEAD_SIZE (8 * 4)
 #define NOTE GS_STR("by=" GRAVEL_VERSION)
 #define ENTRIES_MAX 1000000 /* what is replayed in some seconds */
 #define BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
@@ -63,14 +65,19 @@ static enum gs_status put_keys(const struct gs_keys *keys, struct gs_snapshot_wr
 static enum gs_status fill(void *ctx, struct gs_snapshot_writer *writer) {
 	struct gs_ingest *ingest = ctx;
 	const struct applied *applied = &ingest->applied;
-	unsigned char head[HEAD_SIZE], *at = head + MAGIC_SIZE;
-	memcpy(head, MAGIC, MAGIC_SIZE);
-	put_u64(at, VERSION);
-	put_u64(at + 8, (uint64_t)applied->time_ms);
-	put_u64(at + 16, applied->mark.sequence);
-	put_u64(at + 24, (uint64_t)applied->mark.stored_ms);
-	put_u64(at + 32, gs_keys_held(ingest->keys));
-	enum gs_status status = gs_snapshot_writer_put(writer, gs_str_make((const char *)head, sizeof(head)));
+	unsigned char front[FRONT_SIZE], head[HEAD_SIZE];
+	memcpy(front, MAGIC, MAGIC_SIZE);
+	put_u64(front + MAGIC_SIZE, VERSION);
+	put_u64(head, (uint64_t)applied->time_ms);
+	put_u64(head + 8, applied->mark.sequence);
+	put_u64(head + 16, (uint64_t)applied->mark.stored_ms);
+	put_u64(head + 24, gs_keys_held(ingest->keys));
+	put_u64(head + 32, gs_ingest_reads_log(ingest));
+	put_u64(head + 40, applied->last.sequence);
+	put_u64(head + 48, (uint64_t)applied->last.stored_ms);
+	enum gs_status status = gs_snapshot_writer_put(writer, gs_str_make((const char *)front, sizeof(front)));
+	if (status == GS_OK)
+		status = gs_snapshot_writer_put(writer, gs_str_make((const char *)head, sizeof(head)));
 	if (status == GS_OK)
 		status = put_keys(ingest->keys, writer);
 	return status == GS_OK ? gs_store_save(ingest->store, put, writer) : status;
@@ -107,16 +114,32 @@ static enum gs_status get_all(struct source *source, unsigned char *to, size_t n
 	return GS_OK;
 }
 
+/* Whichever log wrote it, either goes on from it: one in a file behind all messages of the stream that count in it, a stream behind all that none needs any more. */
+static void set_marks(struct gs_ingest *ingest, const unsigned char *head) {
+	struct applied *applied = &ingest->applied;
+	applied->mark = (struct stream_mark){get_u64(head + 8), (int64_t)get_u64(head + 16)};
+	applied->streamed = get_u64(head + 32) != 0;
+	applied->last = (struct stream_mark){get_u64(head + 40), (int64_t)get_u64(head + 48)};
+	if (!applied->streamed)
+		applied->last = applied->mark;
+	else if (!gs_ingest_reads_log(ingest))
+		applied->mark = applied->last;
+}
+
 static enum gs_status load_head(struct gs_ingest *ingest, struct source *source) {
-	unsigned char head[HEAD_SIZE], *at = head + MAGIC_SIZE, key[GS_KEY_SAVED];
-	enum gs_status status = get_all(source, head, sizeof(head));
-	if (status != GS_OK || memcmp(head, MAGIC, MAGIC_SIZE) != 0)
+	unsigned char front[FRONT_SIZE], head[HEAD_SIZE] = {0}, key[GS_KEY_SAVED];
+	enum gs_status status = get_all(source, front, sizeof(front));
+	if (status != GS_OK || memcmp(front, MAGIC, MAGIC_SIZE) != 0)
 		return status != GS_OK ? status : GS_EINVAL;
-	if (get_u64(at) != VERSION)
+	uint64_t version = get_u64(front + MAGIC_SIZE);
+	if (version == 0 || version > VERSION)
 		return GS_EUNSUPPORTED;
-	ingest->applied.time_ms = (int64_t)get_u64(at + 8);
-	ingest->applied.mark = (struct stream_mark){get_u64(at + 16), (int64_t)get_u64(at + 24)};
-	for (uint64_t n = get_u64(at + 32); n != 0 && status == GS_OK; n--) {
+	status = get_all(source, head, version == 1 ? OLD_HEAD_SIZE : HEAD_SIZE);
+	if (status != GS_OK)
+		return status;
+	ingest->applied.time_ms = (int64_t)get_u64(head);
+	set_marks(ingest, head);
+	for (uint64_t n = get_u64(head + 24); n != 0 && status == GS_OK; n--) {
 		status = get_all(source, key, sizeof(key));
 		if (status == GS_OK)
 			status = gs_keys_load(ingest->keys, key);
@@ -202,6 +225,8 @@ static void succeeded(struct gs_ingest *ingest) {
 	if (gs_snapshots_path(ingest->folder, ingest->snapper.position, path, sizeof(path)) == GS_OK &&
 	    stat(path, &st) == 0)
 		gs_metric_set(GS_M_SNAPSHOT_BYTES, (double)st.st_size);
+	if (gs_ingest_reads_log(ingest))
+		ingest->stream.saved(ingest->stream.ctx, ingest->snapper.position, ingest->snapper.time_ms);
 	if (gs_snapshots_oldest(ingest->folder, &oldest) != GS_OK)
 		return;
 	gs_lock_take(&ingest->queue_lock);
@@ -290,7 +315,7 @@ static void begin(struct gs_ingest *ingest) {
 }
 
 void gs_snapper_tick(struct gs_ingest *ingest) {
-	if (!gs_ingest_keeps_log(ingest))
+	if (!gs_ingest_is_kept(ingest))
 		return;
 	if (ingest->snapper.child != 0)
 		reap(ingest, false);
@@ -300,7 +325,7 @@ void gs_snapper_tick(struct gs_ingest *ingest) {
 
 void gs_snapper_finish(struct gs_ingest *ingest) {
 	struct gs_error err = {0};
-	if (!gs_ingest_keeps_log(ingest))
+	if (!gs_ingest_is_kept(ingest))
 		return;
 	if (ingest->snapper.child != 0)
 		reap(ingest, true);

@@ -212,6 +212,13 @@ enum gs_status gs_snapshots_oldest(const char *folder, uint64_t *ret_position) {
 	return status == GS_OK && n == 0 ? GS_ENOTFOUND : status;
 }
 
+enum gs_status gs_snapshots_newest(const char *folder, uint64_t *ret_position) {
+	uint64_t oldest;
+	size_t n;
+	enum gs_status status = list(folder, ret_position, 1, &n, &oldest);
+	return status == GS_OK && n == 0 ? GS_ENOTFOUND : status;
+}
+
 /* One at a time: there are seldom more than one too many. */
 static void remove_old(const char *folder, int fd) {
 	uint64_t kept[GS_SNAPSHOTS_KEPT], oldest;

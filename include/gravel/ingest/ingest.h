@@ -12,10 +12,27 @@
  */
 struct gs_ingest;
 
+/* What a receiver needs whose log is the stream of pushes. All are called without locks; those on the writer's thread must not block, but fetch. */
+struct gs_ingest_stream {
+	/* A push with a token came by the stream, and this became of it; on the writer's thread or on that of gs_ingest_pushed. */
+	void (*applied)(void *ctx, struct gs_str token, enum gs_status status, const struct gs_error *err);
+	/* Before anything is loaded, on the writer's thread: put a snapshot beyond ${position} into the folder, if there is one somewhere. Any status but GS_OK ends the recovery. */
+	enum gs_status (*fetch)(void *ctx, uint64_t position, struct gs_error *err);
+	/* A snapshot was written; on the writer's thread. */
+	void (*saved)(void *ctx, uint64_t position, int64_t time_ms);
+	/* Something is to expire, which takes an entry, and none is under way: log an empty push; on the writer's thread. */
+	void (*wake)(void *ctx);
+	/* What gs_ingest_ready says now is for good: only a start anew helps. Any thread. */
+	void (*failed)(void *ctx);
+	void *ctx;
+};
+
 /* Where accepted pushes are written down before they are applied and answered (docs/LOG.md). */
 struct gs_ingest_log {
 	const char *
 	    folder; /* of the log and its snapshots, which is there; copied. NULL: nowhere, they live as long as the process */
+	const struct gs_ingest_stream *
+	    stream; /* not NULL: the log is the stream of pushes, the folder has its snapshots; copied. What is pushed comes by gs_ingest_pushed only */
 	uint64_t max_bytes; /* of the log; 0: as long as there is room */
 	int64_t key_window_ms; /* how long the key of a push is remembered; 0: GS_LIMIT_KEY_WINDOW_MS */
 	int64_t snapshot_ms; /* from one snapshot to the next; 0: only at the end */
@@ -56,7 +73,7 @@ struct gs_ingest_message {
 	struct gs_str subject;
 	struct gs_str header;
 	struct gs_str data;
-	uint64_t sequence; /* in the stream; 0: not known. Of pushes only */
+	uint64_t sequence; /* in the stream; 0: not known, where the log is not that stream. Of pushes only */
 	int64_t stored_ms; /* when the NATS server stored it, by its clock */
 };
 
@@ -69,6 +86,16 @@ void gs_ingest_message(struct gs_ingest *ingest, const struct gs_ingest_message 
  * Take in one message of the stream of pushes, and do with the push that it completes what gs_ingest_push, gs_ingest_delete or gs_ingest_gateway would do. One whose id came before is left
  * out. What is refused is counted and logged, for its client was answered long ago. Waits while the queue is full, or the log cannot be written. When gs_ingest_ready says so, one thread at a time; it may be another than that of gs_ingest_message. */
 void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message);
+
+/** gs_ingest_pushed_from(ingest, ret_sequence, ret_stored_ms):
+ * Behind which message of the stream of pushes gs_ingest_pushed must go on, and when that one was stored; 0: with the first that is there. GS_EAGAIN while that is not known yet. Any thread. */
+GS_MUST_USE enum gs_status gs_ingest_pushed_from(
+    struct gs_ingest *ingest, uint64_t *ret_sequence, int64_t *ret_stored_ms);
+
+/** gs_ingest_pushed_begin(ingest, first, pending, anew):
+ * Where the log is the stream of pushes: its messages begin or go on; ${first} is the oldest that it has, ${pending} of them will come at once, and with ${anew} it is another stream than the one before.
+ * Messages that were not read and are not there any more end it all, see failed. On the thread of gs_ingest_pushed. */
+void gs_ingest_pushed_begin(struct gs_ingest *ingest, uint64_t first, uint64_t pending, bool anew);
 
 /* The result of a push or deletion, exactly once, on the writer's thread or on that of the call, even before it returns; must not block. ${err} says why for the client. */
 typedef void gs_ingest_done_fn(void *ctx, enum gs_status status, const struct gs_error *err);

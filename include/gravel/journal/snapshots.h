@@ -55,6 +55,9 @@ GS_MUST_USE enum gs_status gs_snapshot_reader_get(void *reader, struct gs_str *r
 /** gs_snapshots_path(folder, position, ret, n): Write the name of the file of a snapshot, NUL-terminated. GS_ELIMIT if there is no room. */
 GS_MUST_USE enum gs_status gs_snapshots_path(const char *folder, uint64_t position, char *ret, size_t n);
 
+/** gs_snapshots_newest(folder, ret_position): The position of the newest snapshot, whole or not; GS_ENOTFOUND, GS_EIO. */
+GS_MUST_USE enum gs_status gs_snapshots_newest(const char *folder, uint64_t *ret_position);
+
 /** gs_snapshots_oldest(folder, ret_position): The position of the oldest snapshot that is kept; GS_ENOTFOUND if there is none, GS_EIO. The log is needed behind it. */
 GS_MUST_USE enum gs_status gs_snapshots_oldest(const char *folder, uint64_t *ret_position);
 

@@ -81,7 +81,8 @@ static void test_no_state(void **state) {
 		const char *text;
 	} cases[] = {
 	    {"nonsense", "invalid"},
-	    {"gravel receiver\n\x02", "a later version"},
+	    {"gravel receiver\n\x03", "a later version"},
+	    {"gravel receiver\n\x02", "no store"},
 	    {"gravel receiver\n\x01", "no store"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
