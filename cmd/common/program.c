@@ -151,6 +151,10 @@ void program_hup(void) {
 	pthread_kill(main_thread, SIGHUP);
 }
 
+void program_stop(void) {
+	pthread_kill(main_thread, SIGTERM);
+}
+
 void program_wait(void (*on_hup)(void *ctx), void *ctx) {
 	sigset_t set;
 	int sig = 0;

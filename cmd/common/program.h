@@ -34,6 +34,9 @@ void program_wait(void (*on_hup)(void *ctx), void *ctx);
 /** program_hup(): As if a SIGHUP had come. Any thread. */
 void program_hup(void);
 
+/** program_stop(): As if a SIGTERM had come. Any thread. */
+void program_stop(void);
+
 /** program_is_stopped(): Whether SIGTERM or SIGINT waits, which program_wait will take. */
 bool program_is_stopped(void);
 

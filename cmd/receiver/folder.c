@@ -10,13 +10,24 @@
 #include "receiver.h"
 
 #define NAME "gravel-streams"
+#define RETENTION_SHARE 4 /* of it between two snapshots: some may fail */
 #define SYSTEM_FOLDER "/var/lib/" NAME
 
 bool receiver_check_log(const struct gs_config *config, struct gs_buf *report) {
+	const struct gs_config_stream *stream = &config->receiver_stream;
+	int64_t interval_ms = config->receiver.log.snapshot_interval;
 	if (config->receiver.log.kind != GS_CONFIG_LOG_STREAM)
 		return true;
-	gs_buf_cstr(
-	    report, "gravel-receiver: receiver.log.kind: stream is not there yet; use file (the default), or memory\n");
+	if (stream->nurls == 0) {
+		gs_buf_cstr(report,
+		    "gravel-receiver: receiver.log.kind: stream needs receiver_stream.urls: the log is in NATS\n");
+		return false;
+	}
+	if (interval_ms != 0 && interval_ms <= stream->push_retention / RETENTION_SHARE)
+		return true;
+	gs_buf_cstr(report,
+	    "gravel-receiver: receiver.log.kind: stream needs a receiver.log.snapshot_interval of at most a quarter of "
+	    "receiver_stream.push_retention: what is older than that is in snapshots only\n");
 	return false;
 }
 

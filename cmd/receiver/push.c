@@ -6,24 +6,27 @@
 
 static enum gs_status take(
     void *ctx, enum gs_wire_push_op op, const struct gs_ingest_push *push, struct gs_error *err) {
+	struct receiver *receiver = ctx;
+	if (receiver->stream != NULL)
+		return receiver_stream_push(receiver, op, push, err);
 	switch (op) {
 	case GS_WIRE_PUSH:
 	case GS_WIRE_PUSH_INGEST:
-		return gs_ingest_push(ctx, push, err);
+		return gs_ingest_push(receiver->ingest, push, err);
 	case GS_WIRE_PUSH_DELETE:
-		return gs_ingest_delete(ctx, push, err);
+		return gs_ingest_delete(receiver->ingest, push, err);
 	case GS_WIRE_PUSH_GATEWAY_PUT:
-		return gs_ingest_gateway(ctx, GS_GATEWAY_PUT, push, err);
+		return gs_ingest_gateway(receiver->ingest, GS_GATEWAY_PUT, push, err);
 	case GS_WIRE_PUSH_GATEWAY_POST:
-		return gs_ingest_gateway(ctx, GS_GATEWAY_POST, push, err);
+		return gs_ingest_gateway(receiver->ingest, GS_GATEWAY_POST, push, err);
 	case GS_WIRE_PUSH_GATEWAY_DELETE:
 		break;
 	}
-	return gs_ingest_gateway(ctx, GS_GATEWAY_DELETE, push, err);
+	return gs_ingest_gateway(receiver->ingest, GS_GATEWAY_DELETE, push, err);
 }
 
-static struct push_sink sink_of(const struct receiver *receiver) {
-	return (struct push_sink){.take = take, .ctx = receiver->ingest};
+static struct push_sink sink_of(void *receiver) {
+	return (struct push_sink){.take = take, .ctx = receiver};
 }
 
 void receiver_serve_push(void *ctx, struct gs_web_request *request) {

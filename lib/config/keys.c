@@ -230,8 +230,8 @@ static const struct gs_config_key log_keys[] = {
 	.choices = log_choices,
 	.number = GS_CONFIG_LOG_FILE,
 	.help = "Where a push is written down before it is answered: `file`, on this machine's disk; `stream`, in "
-		"JetStream (not "
-		"yet); `memory`, nowhere: pushes live as long as the process."},
+		"the stream of pushes of `receiver_stream`, for one receiver or several that are equal; `memory`, "
+		"nowhere: pushes live as long as the process."},
     {.name = "path",
 	.type = GS_KEY_STRING,
 	AT(log.path),
@@ -239,16 +239,17 @@ static const struct gs_config_key log_keys[] = {
 	.text = "",
 	.def = "`$STATE_DIRECTORY`, else `/var/lib/gravel-streams`; without a configuration file "
 	       "`$XDG_STATE_HOME/gravel-streams`",
-	.help = "Folder of the log and its snapshots; of one receiver only. It is made if it is missing."},
+	.help =
+	    "Folder of the log and its snapshots (of a `stream` the snapshots only); of one receiver only. It is made "
+	    "if it is missing."},
     {.name = "max_size",
 	.type = GS_KEY_SIZE,
 	AT(log.max_size),
 	.min = 0,
 	.max = 1024 * 1024 * GIB,
 	.number = 8 * GIB,
-	.help = "What the log may take on the disk, its snapshots not counted; 0: as much as there is. When it is full "
-		"pushes are "
-		"answered 503."},
+	.help = "What a log in a `file` may take, its snapshots not counted; 0: as much as there is. When it is full "
+		"pushes are answered 503."},
     {.name = "key_window",
 	.type = GS_KEY_DURATION,
 	AT(log.key_window),
@@ -262,7 +263,8 @@ static const struct gs_config_key log_keys[] = {
 	.min = SECOND,
 	.max = DAY,
 	.number = 10 * MINUTE,
-	.help = "How often the whole store is written beside the log, so that the log can be cut and a start is fast."},
+	.help = "How often the whole store is written beside the log, so that the log can be cut and a start is fast. "
+		"With a `stream` it is put into NATS too, and is a quarter of `push_retention` at most."},
 };
 static SECTION(log_section, "receiver.log",
     "The push log: what was answered 200 is in it. See LOG.md and OPERATING.md.", log_keys);
