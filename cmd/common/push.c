@@ -186,103 +186,56 @@ static void refuse(
 	pending_free(pending);
 }
 
-/* Hand a push over. Suspended first: the answer may come before this function ends. */
-static void push(
-    const struct push_sink *sink, struct pending *pending, enum gs_wire_push_op op, const struct gs_ingest_push *what) {
-	struct gs_error err = {0};
-	gs_web_suspend(pending->request);
-	enum gs_status status = sink->take(sink->ctx, op, what, &err);
-	if (status != GS_OK)
-		refuse(pending->request, pending, status, &err);
+/* What a request says beside its body, as far as ${op} has it. */
+static enum gs_status read_head(
+    struct pending *pending, enum gs_wire_push_op op, struct gs_ingest_push *what, struct gs_error *err) {
+	bool deletes = op == GS_WIRE_PUSH_DELETE;
+	enum gs_status status = op != GS_WIRE_PUSH_INGEST ? read_path(pending, err) : GS_OK;
+	if (status == GS_OK && !deletes)
+		status = read_ttl(pending->request, &what->ttl_ms, err);
+	if (status == GS_OK)
+		status = read_key(pending->request, &what->key, err);
+	if (status == GS_OK && deletes && pending->path.nlabels == 0)
+		status = gs_error_set(err, GS_EINVAL, 0, 0, "name what to delete: DELETE /metrics/NAME/VALUE");
+	return status;
 }
 
-static void delete (const struct push_sink *sink, struct gs_web_request *request) {
+/* A request of our own dialect. */
+static void serve(const struct push_sink *sink, struct gs_web_request *request, enum gs_wire_push_op op) {
 	struct gs_error err = {0};
+	struct gs_ingest_push what = {.leaves = op == GS_WIRE_PUSH_INGEST, .done = on_done};
+	bool deletes = op == GS_WIRE_PUSH_DELETE;
+	if (!deletes &&
+	    gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &what.format, &err) != GS_OK) {
+		answer_error(request, 415, &err);
+		return;
+	}
 	struct pending *pending = pending_new(request);
-	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
-	struct gs_str key = {0};
-	if (status == GS_OK)
-		status = read_key(request, &key, &err);
-	if (status == GS_OK && pending->path.nlabels == 0)
-		status = gs_error_set(&err, GS_EINVAL, 0, 0, "name what to delete: DELETE /metrics/NAME/VALUE");
+	enum gs_status status = pending != NULL ? read_head(pending, op, &what, &err) : GS_ENOMEM;
 	if (status != GS_OK) {
 		refuse(request, pending, status, &err);
 		return;
 	}
-	struct gs_ingest_push what = {
-	    .key = key,
-	    .labels = pending->path.labels,
-	    .nlabels = pending->path.nlabels,
-	    .done = on_done,
-	    .ctx = pending,
-	};
-	push(sink, pending, GS_WIRE_PUSH_DELETE, &what);
+	what.ctx = pending;
+	what.labels = pending->path.labels;
+	what.nlabels = pending->path.nlabels;
+	if (!deletes) {
+		what.body = gs_web_body(request);
+		what.mode = pending->path.mode;
+	}
+	/* Suspended first: the answer may come before this function ends. */
+	gs_web_suspend(request);
+	status = sink->take(sink->ctx, op, &what, &err);
+	if (status != GS_OK)
+		refuse(request, pending, status, &err);
 }
 
 void push_serve(const struct push_sink *sink, struct gs_web_request *request) {
-	struct gs_error err = {0};
-	struct gs_expo_options format = {0};
-	struct gs_str key = {0};
-	int64_t ttl_ms = 0;
-	if (gs_web_method(request) == GS_WEB_DELETE) {
-		delete (sink, request);
-		return;
-	}
-	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
-		answer_error(request, 415, &err);
-		return;
-	}
-	struct pending *pending = pending_new(request);
-	enum gs_status status = pending != NULL ? read_path(pending, &err) : GS_ENOMEM;
-	if (status == GS_OK)
-		status = read_ttl(request, &ttl_ms, &err);
-	if (status == GS_OK)
-		status = read_key(request, &key, &err);
-	if (status != GS_OK) {
-		refuse(request, pending, status, &err);
-		return;
-	}
-	struct gs_ingest_push what = {
-	    .key = key,
-	    .body = gs_web_body(request),
-	    .format = format,
-	    .labels = pending->path.labels,
-	    .nlabels = pending->path.nlabels,
-	    .mode = pending->path.mode,
-	    .ttl_ms = ttl_ms,
-	    .done = on_done,
-	    .ctx = pending,
-	};
-	push(sink, pending, GS_WIRE_PUSH, &what);
+	serve(sink, request, gs_web_method(request) == GS_WEB_DELETE ? GS_WIRE_PUSH_DELETE : GS_WIRE_PUSH);
 }
 
 void push_serve_ingest(const struct push_sink *sink, struct gs_web_request *request) {
-	struct gs_error err = {0};
-	struct gs_expo_options format = {0};
-	struct gs_str key = {0};
-	int64_t ttl_ms = 0;
-	if (gs_expo_read_content_type(gs_web_header(request, "Content-Type"), &format, &err) != GS_OK) {
-		answer_error(request, 415, &err);
-		return;
-	}
-	struct pending *pending = pending_new(request);
-	enum gs_status status = pending != NULL ? read_ttl(request, &ttl_ms, &err) : GS_ENOMEM;
-	if (status == GS_OK)
-		status = read_key(request, &key, &err);
-	if (status != GS_OK) {
-		refuse(request, pending, status, &err);
-		return;
-	}
-	struct gs_ingest_push what = {
-	    .key = key,
-	    .body = gs_web_body(request),
-	    .format = format,
-	    .leaves = true,
-	    .ttl_ms = ttl_ms,
-	    .done = on_done,
-	    .ctx = pending,
-	};
-	push(sink, pending, GS_WIRE_PUSH_INGEST, &what);
+	serve(sink, request, GS_WIRE_PUSH_INGEST);
 }
 
 /* The Pushgateway's dialect */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "etcd_answer.h"
 
-#include "base64.h"
+#include "gravel/base/base64.h"
 #include "gravel/base/json.h"
 #include "gravel/base/mem.h"
 #include "gravel/base/num.h"
@@ -12,7 +12,7 @@
 static void add_bytes(struct gs_json *json, const char *key, struct gs_str bytes) {
 	gs_json_key(json, gs_str_of(key));
 	gs_buf_char(json->out, '"');
-	gs_sd_base64_encode(bytes, json->out);
+	gs_base64_encode(bytes, json->out);
 	gs_buf_char(json->out, '"');
 	json->comma = true;
 }
@@ -130,9 +130,11 @@ static enum gs_status read_key(struct gs_sd_group *group, const json_t *kv, stru
 	struct gs_str key, value;
 	if (!json_is_string(json_object_get(kv, "key")))
 		return damaged(err);
-	enum gs_status status = gs_sd_base64_decode(gs_sd_json_str(json_object_get(kv, "key")), arena, &key);
+	enum gs_status status =
+	    gs_base64_decode(GS_BASE64_STANDARD, gs_sd_json_str(json_object_get(kv, "key")), arena, &key);
 	if (status == GS_OK)
-		status = gs_sd_base64_decode(gs_sd_json_str(json_object_get(kv, "value")), arena, &value);
+		status =
+		    gs_base64_decode(GS_BASE64_STANDARD, gs_sd_json_str(json_object_get(kv, "value")), arena, &value);
 	if (status == GS_EINVAL)
 		return damaged(err);
 	if (status != GS_OK)

@@ -1,47 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gravel/ingest/path.h"
 
+#include "gravel/base/base64.h"
 #include "gravel/base/num.h"
 
 #define GATEWAY_PATH_SHOWN 64 /* bytes of a name in an error */
-
-static int base64_digit(char c) {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '-' || c == '+')
-		return 62;
-	return c == '_' || c == '/' ? 63 : -1;
-}
-
-/* ${go}: as the Pushgateway's own decoder, URL-safe only and without a look at bits that are left over. */
-static enum gs_status decode_base64(struct gs_str in, bool go, struct gs_arena *arena, struct gs_str *ret) {
-	unsigned bits = 0, held = 0;
-	size_t n = 0;
-	while (in.n != 0 && in.p[in.n - 1] == '=')
-		in.n--;
-	char *out = gs_arena_alloc(arena, in.n + 1);
-	if (out == NULL)
-		return GS_ENOMEM;
-	for (size_t i = 0; i < in.n; i++) {
-		int digit = base64_digit(in.p[i]);
-		if (digit < 0 || (go && (in.p[i] == '+' || in.p[i] == '/')))
-			return GS_EINVAL;
-		bits = (bits << 6 | (unsigned)digit) & 0xffffff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			out[n++] = (char)(bits >> held & 0xff);
-		}
-	}
-	if (held >= 6 || (!go && (bits & ((1U << held) - 1)) != 0))
-		return GS_EINVAL; /* a digit too many, or bits that no encoder leaves */
-	*ret = gs_str_make(out, n);
-	return GS_OK;
-}
 
 static bool has_label(const struct gs_path *path, struct gs_str name) {
 	for (size_t i = 0; i < path->nlabels; i++) {
@@ -56,7 +19,7 @@ static enum gs_status add_label(
 	struct gs_str shown = gs_str_make(name.p, name.n < 64 ? name.n : 64);
 	if (gs_str_ends(name, GS_STR("@base64"))) {
 		name.n -= GS_STR("@base64").n;
-		enum gs_status status = decode_base64(value, false, arena, &value);
+		enum gs_status status = gs_base64_decode(GS_BASE64_ANY, value, arena, &value);
 		if (status != GS_OK)
 			return gs_error_set(
 			    err, status, 0, 0, "the value of path label \"%.*s\" is not base64", GS_FMT(shown));
@@ -120,7 +83,7 @@ static enum gs_status put_segments(
 	struct gs_str shown = gs_str_make(name.p, name.n < GATEWAY_PATH_SHOWN ? name.n : GATEWAY_PATH_SHOWN);
 	if (!gs_expo_is_label_name(name) || gs_str_starts(name, GS_STR("__")))
 		return gs_error_set(err, GS_EINVAL, 0, 0, "improper label name \"%.*s\"", GS_FMT(shown));
-	enum gs_status status = coded ? decode_base64(value, true, arena, &value) : GS_OK;
+	enum gs_status status = coded ? gs_base64_decode(GS_BASE64_GO, value, arena, &value) : GS_OK;
 	if (status != GS_OK)
 		return gs_error_set(err, status, 0, 0, "the value of label \"%.*s\" is not base64", GS_FMT(shown));
 	if (value.n > GS_LIMIT_LABEL_VALUE)

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base64.h"
 #include "etcd_answer.h"
+#include "gravel/base/base64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -85,8 +85,8 @@ static void try_base64(struct gs_str text) {
 	struct gs_str plain;
 	struct gs_buf out;
 	gs_buf_init(&out, 1 << 24);
-	if (gs_sd_base64_decode(text, arena, &plain) == GS_OK) {
-		gs_sd_base64_encode(plain, &out);
+	if (gs_base64_decode(GS_BASE64_STANDARD, text, arena, &plain) == GS_OK) {
+		gs_base64_encode(plain, &out);
 		if (!gs_str_eq(gs_buf_slice(&out), text))
 			abort();
 	}
