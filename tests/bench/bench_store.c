@@ -313,7 +313,7 @@ static double bench_filled(struct full *f, struct gs_str body, size_t lines, con
 	double before = rss(), all = (double)(f->groups * lines);
 	char counted[64];
 	f->job = GS_STR("batch-processing");
-	f->domain = ".dc1.example.com:9100";
+	f->domain = ".dc1.eu.example.com:9100";
 	for (size_t i = 0; i < f->groups; i++)
 		push_group(f, body, i);
 	bench_memory(name, rss() - before, all);

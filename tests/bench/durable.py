@@ -51,6 +51,8 @@ def options():
     o.prefix = "/metrics"
     if min(o.groups, o.lines, o.entries, o.runs, o.interval, o.connections) < 1 or o.seconds <= 0:
         p.error("groups, lines, entries, runs, seconds, interval and connections must be positive")
+    if o.log_folder is not None and not o.log_folder.is_dir():
+        p.error("%s is no folder" % o.log_folder)
     if o.groups > 99999 or o.entries > ENTRIES_MAX:
         p.error("at most 99999 groups and %d entries: then the receiver takes a snapshot" % ENTRIES_MAX)
     return o
