@@ -13,7 +13,7 @@
 
 #define APPLICATION_ID 0x67736c67 /* "gslg" in the header of the file, for file(1) and for us */
 #define VERSION 1
-#define CUT_MAX 10000
+#define CUT_MAX 2000
 #define PAGE 8192
 
 enum statement { BEGIN, INSERT, COMMIT, ROLLBACK, AFTER, CUT, STATEMENTS };

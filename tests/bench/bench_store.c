@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store costs: scrapes and pushes applied, deletions and coming and going, rendering beside memcpy, and memory. */
+/* What the store costs: scrapes and pushes applied, deletions and coming and going, rendering beside memcpy, memory, and saving and loading. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "gravel/base/clock.h"
+#include "gravel/gravel/snapshot.h"
 #include "gravel/gravel/store.h"
 #include "model.h"
 
@@ -16,6 +18,9 @@
 #define FAMILY_LINES 14
 #define DELETES 100 /* in a run */
 #define RUNS_MAX 101
+#define HISTOGRAMS 8 /* of FAMILY_LINES in a group that has nothing else */
+#define INSTANCE_MAX 48
+#define PIECE ((size_t)64 * 1024) /* of what is loaded */
 
 struct work {
 	struct gs_store *store;
@@ -105,6 +110,8 @@ struct full {
 	struct work w;
 	struct gs_buf body;
 	struct gs_str three; /* three lines that each group has */
+	struct gs_str job;
+	const char *domain; /* of its instances */
 	size_t groups;
 	size_t next; /* group */
 	size_t bytes; /* of the last rendering */
@@ -118,18 +125,18 @@ static double rss(void) {
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void group_labels(struct gs_label labels[2], char name[16], size_t group) {
-	snprintf(name, 16, "i%06zu", group % 1000000);
-	labels[0] = (struct gs_label){GS_STR("job"), GS_STR("bench")};
+static void group_labels(const struct full *f, struct gs_label labels[2], char name[INSTANCE_MAX], size_t group) {
+	snprintf(name, INSTANCE_MAX, "i%06zu%s", group % 1000000, f->domain);
+	labels[0] = (struct gs_label){GS_STR("job"), f->job};
 	labels[1] = (struct gs_label){GS_STR("instance"), gs_str_of(name)};
 }
 
 static void push_group(struct full *f, struct gs_str body, size_t group) {
 	struct gs_label labels[2];
-	char name[16];
+	char name[INSTANCE_MAX];
 	struct gs_store_result result;
 	struct gs_batch_options options = {.labels = labels, .nlabels = 2};
-	group_labels(labels, name, group);
+	group_labels(f, labels, name, group);
 	gs_batch_begin(f->w.batch, &options);
 	demand(gs_batch_read(f->w.batch, f->w.parser, NULL, body, NULL) == GS_OK, "the group does not parse");
 	demand(gs_store_push(f->w.store, f->w.batch, ++f->w.now, &result, NULL) == GS_OK, "a push is refused");
@@ -137,9 +144,9 @@ static void push_group(struct full *f, struct gs_str body, size_t group) {
 
 static void delete_group(struct full *f, size_t group) {
 	struct gs_label labels[2];
-	char name[16];
+	char name[INSTANCE_MAX];
 	struct gs_store_result result = {0};
-	group_labels(labels, name, group);
+	group_labels(f, labels, name, group);
 	demand(
 	    gs_store_delete(f->w.store, labels, 2, &result) == GS_OK && result.series_gone != 0, "nothing to delete");
 }
@@ -207,10 +214,11 @@ static struct gs_str three_lines(struct gs_str body) {
 	return gs_str_make(head + 1, (size_t)(end - head - 1));
 }
 
-static void full_open(const struct bench_options *options, struct full *f) {
+/* Its groups have families of ${family} lines. */
+static void full_open(const struct bench_options *options, struct full *f, size_t family) {
 	struct gs_store_options plain = {0};
-	struct bench_model *model = bench_model_new(PUSHED_LINES, FAMILY_LINES);
-	*f = (struct full){.groups = options->smoke ? 20 : PUSHED_GROUPS};
+	struct bench_model *model = bench_model_new(PUSHED_LINES, family);
+	*f = (struct full){.groups = options->smoke ? 20 : PUSHED_GROUPS, .job = GS_STR("bench"), .domain = ""};
 	f->w = (struct work){
 	    .store = gs_store_new(&plain), .parser = gs_expo_parser_new(), .batch = gs_batch_new(), .now = 1};
 	demand(model != NULL && f->w.store != NULL && f->w.parser != NULL && f->w.batch != NULL, "out of memory");
@@ -218,8 +226,15 @@ static void full_open(const struct bench_options *options, struct full *f) {
 	gs_buf_init(&f->body, SIZE_MAX);
 	bench_model_render(model, BENCH_MODEL_TEXT, &f->body);
 	demand(f->body.status == GS_OK, "out of memory");
-	f->three = three_lines(gs_buf_slice(&f->body));
 	bench_model_free(model);
+}
+
+static void full_close(struct full *f) {
+	gs_buf_free(&f->w.out);
+	gs_buf_free(&f->body);
+	gs_batch_free(f->w.batch);
+	gs_expo_parser_free(f->w.parser);
+	gs_store_free(f->w.store);
 }
 
 static void bench_memory(const char *name, double bytes, double lines) {
@@ -229,7 +244,8 @@ static void bench_memory(const char *name, double bytes, double lines) {
 
 static void bench_full(const struct bench_options *options) {
 	struct full f;
-	full_open(options, &f);
+	full_open(options, &f, FAMILY_LINES);
+	f.three = three_lines(gs_buf_slice(&f.body));
 	double lines = (double)(f.groups * PUSHED_LINES);
 	push_group(&f, gs_buf_slice(&f.body), 0);
 	double before = rss();
@@ -249,11 +265,102 @@ static void bench_full(const struct bench_options *options) {
 	f.next = 0;
 	bench_print("store.full.churn", "lines/s", PUSHED_LINES, bench_run(options, churn, &f));
 	bench_memory("store.full.churn.memory", (double)gs_store_stats(f.w.store).bytes, lines);
-	gs_buf_free(&f.w.out);
-	gs_buf_free(&f.body);
-	gs_batch_free(f.w.batch);
-	gs_expo_parser_free(f.w.parser);
-	gs_store_free(f.w.store);
+	full_close(&f);
+}
+
+/* What docs/STORE.md says of memory and of snapshots. */
+
+static enum gs_status keep(void *ctx, struct gs_str bytes) {
+	struct gs_buf *saved = ctx;
+	gs_buf_str(saved, bytes);
+	return saved->status;
+}
+
+static void save(void *ctx) {
+	struct full *f = ctx;
+	gs_buf_clear(&f->w.out);
+	demand(gs_store_save(f->w.store, keep, &f->w.out) == GS_OK, "cannot save");
+	bench_sink += f->w.out.n;
+}
+
+static enum gs_status give(void *ctx, struct gs_str *ret_bytes) {
+	struct gs_str *rest = ctx;
+	size_t n = rest->n < PIECE ? rest->n : PIECE;
+	*ret_bytes = gs_str_make(rest->p, n);
+	*rest = gs_str_make(rest->p + n, rest->n - n);
+	return GS_OK;
+}
+
+/* Into a new store each time; making and freeing it is not timed. */
+static void bench_load(const struct bench_options *options, const struct full *f, double lines) {
+	double seconds[RUNS_MAX];
+	struct gs_store_options plain = {0};
+	for (int run = 0; run < options->runs; run++) {
+		struct gs_str rest = gs_buf_slice(&f->w.out);
+		struct gs_store *store = gs_store_new(&plain);
+		demand(store != NULL, "out of memory");
+		int64_t start = gs_clock_mono_ns();
+		demand(gs_store_load(store, give, &rest, NULL) == GS_OK, "cannot load what was saved");
+		seconds[run] = (double)(gs_clock_mono_ns() - start) / 1e9;
+		demand(gs_store_stats(store).series == gs_store_stats(f->w.store).series, "series were lost");
+		gs_store_free(store);
+	}
+	bench_print_cost("store.snapshot.load", "ns/line", 1e9 / lines, time_of(seconds, options->runs));
+}
+
+/* Groups with ${lines} of ${body} each; the batch and the parser are part of what comes with them. */
+static double bench_filled(struct full *f, struct gs_str body, size_t lines, const char *name) {
+	double before = rss(), all = (double)(f->groups * lines);
+	char counted[64];
+	f->job = GS_STR("batch-processing");
+	f->domain = ".dc1.eu.example.com:9100";
+	for (size_t i = 0; i < f->groups; i++)
+		push_group(f, body, i);
+	bench_memory(name, rss() - before, all);
+	snprintf(counted, sizeof(counted), "%s.counted", name);
+	bench_memory(counted, (double)gs_store_stats(f->w.store).bytes, all);
+	return all;
+}
+
+static void bench_gauges(const struct bench_options *options) {
+	struct full f;
+	full_open(options, &f, 1);
+	double lines = bench_filled(&f, gs_buf_slice(&f.body), PUSHED_LINES, "store.memory.gauges");
+	struct bench_time saved = bench_run(options, save, &f);
+	bench_print_cost("store.snapshot.save", "ns/line", 1e9 / lines, saved);
+	bench_memory("store.snapshot.bytes", (double)f.w.out.n, lines);
+	bench_load(options, &f, lines);
+	full_close(&f);
+}
+
+static void bench_histograms(const struct bench_options *options) {
+	struct full f;
+	struct gs_buf body;
+	full_open(options, &f, 1);
+	gs_buf_init(&body, SIZE_MAX);
+	for (size_t i = 0; i < HISTOGRAMS; i++) {
+		gs_buf_printf(&body, "# TYPE took_%zu_seconds histogram\n", i);
+		for (int bucket = 1; bucket <= FAMILY_LINES - 3; bucket++)
+			gs_buf_printf(&body, "took_%zu_seconds_bucket{le=\"%d\"} %d\n", i, bucket, bucket * 3);
+		gs_buf_printf(&body, "took_%zu_seconds_bucket{le=\"+Inf\"} 50\ntook_%zu_seconds_sum 99.5\n", i, i);
+		gs_buf_printf(&body, "took_%zu_seconds_count 50\n", i);
+	}
+	demand(body.status == GS_OK, "out of memory");
+	bench_filled(&f, gs_buf_slice(&body), HISTOGRAMS * FAMILY_LINES, "store.memory.histograms");
+	gs_buf_free(&body);
+	full_close(&f);
+}
+
+/* In a process of its own: what this one has freed would be used again, and not show in its RSS. */
+static void apart(const struct bench_options *options, void (*fn)(const struct bench_options *options)) {
+	int code = 0;
+	pid_t child = fork();
+	demand(child >= 0, "cannot fork");
+	if (child == 0) {
+		fn(options);
+		exit(0);
+	}
+	demand(waitpid(child, &code, 0) == child && WIFEXITED(code) && WEXITSTATUS(code) == 0, "a child failed");
 }
 
 /* Scrapes that bring what is there already: each target has its batch, read once. */
@@ -286,6 +393,9 @@ static void bench_unchanged(const struct bench_options *options, struct work *w,
 
 int main(int argc, char **argv) {
 	struct bench_options options = bench_options_read(argc, argv);
+	apart(&options, bench_gauges);
+	apart(&options, bench_histograms);
+	apart(&options, bench_full);
 	struct gs_store_options plain = {0};
 	struct work w = {.store = gs_store_new(&plain), .parser = gs_expo_parser_new(), .batch = gs_batch_new()};
 	size_t n;
@@ -315,6 +425,5 @@ int main(int argc, char **argv) {
 	gs_expo_parser_free(w.parser);
 	gs_store_free(w.store);
 	free(body);
-	bench_full(&options);
 	return 0;
 }

@@ -6,11 +6,12 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-# name | what it measures. "pipeline", "scale" and "gateway" are scripts; every other one is a program build/bench/bench_<name>.
+# name | what it measures. "pipeline", "scale", "gateway" and "durable" are scripts; every other one is a program build/bench/bench_<name>.
 benches="
 pipeline|1,000 targets through poller, NATS and receiver: CPU, losses, bytes a sample, time to visible
 scale|the poller alone: 10,000 targets, reloads, a large target, ill ones; beside a real Prometheus on the same targets
 gateway|pushes and rendering through HTTP, beside a real Pushgateway: rates, latencies, CPU, memory
+durable|the push log with a full store: starts after a crash, pushes beside snapshots
 expo|parsing of expositions, and comparing them to the scrape before, beside memcpy, a newline scan and memcmp
 number|reading and writing of numbers beside libc
 write|writing of stored series, by dialect, beside memcpy
@@ -33,7 +34,8 @@ usage() {
 	  --part NAME      only this part of "scale": many (with reloads), big, ill
 	  --peer-targets N targets of "scale" that its Prometheus has, which needs 4 GB for a million series (2500)
 	  --one-address    its targets share one address, and so a few connections
-	  --groups N       groups of "gateway"'s full store, 109 series each (10000)
+	  --groups N       groups of the full store of "gateway" and "durable", 109 series each (10000)
+	  --log-folder DIR where the log of "durable" stands: a folder on a real disk (a temporary one)
 	  --no-peer        "gateway" without the Pushgateway, which needs 5 GB and most of the time; "scale" without Prometheus
 	  --prometheus     "pipeline" also lets a real Prometheus scrape the same targets
 	  --body FILE      the exposition to work on (captured from a node_exporter)
@@ -70,10 +72,11 @@ interval=15
 pipeline=()
 scale=()
 gateway=()
+durable=()
 names=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--duration | --targets | --interval | --groups | --body | --build | --part | --peer-targets) [ $# -ge 2 ] || die "$1 wants a value" ;;
+	--duration | --targets | --interval | --groups | --body | --build | --part | --peer-targets | --log-folder) [ $# -ge 2 ] || die "$1 wants a value" ;;
 	esac
 	case $1 in
 	-h | --help) usage; exit 0 ;;
@@ -86,7 +89,8 @@ while [ $# -gt 0 ]; do
 	--duration) duration=$2; shift ;;
 	--targets) pipeline+=(--targets "$2"); scale+=(--targets "$2"); shift ;;
 	--interval) interval=$2; shift ;;
-	--groups) gateway+=(--groups "$2"); shift ;;
+	--groups) gateway+=(--groups "$2"); durable+=(--groups "$2"); shift ;;
+	--log-folder) log_folder=$(realpath -e "$2") || exit 2; durable+=(--log-folder "$log_folder"); shift ;;
 	--body) body=$(realpath -e "$2") || exit 2; shift ;;
 	--build) build=$(realpath -e "$2") || exit 2; shift ;;
 	-*) die "unknown option $1 (see --help)" ;;
@@ -103,7 +107,7 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if [ -z "$body" ]; then
+if [ -z "$body" ] && [ "${names[*]}" != durable ]; then
 	body=$work/body.txt
 	python3 "$here/capture.py" "$body"
 fi
@@ -121,6 +125,9 @@ for name in "${names[@]}"; do
 		;;
 	gateway)
 		python3 "$here/gateway.py" --build "$build" --body "$body" $smoke "${gateway[@]}" || failed=1
+		;;
+	durable)
+		python3 "$here/durable.py" --build "$build" $smoke "${durable[@]}" || failed=1
 		;;
 	*)
 		"$build/bench/bench_$name" --body "$body" $smoke || failed=1

@@ -66,7 +66,7 @@ typedef enum gs_status gs_journal_replay_fn(void *ctx, uint64_t position, const 
 GS_MUST_USE enum gs_status gs_journal_replay(
     struct gs_journal *journal, uint64_t after, gs_journal_replay_fn *fn, void *ctx, struct gs_error *err);
 
-/** gs_journal_cut(journal, upto, err): Forget entries up to ${upto}, ten thousand at most, so that nobody waits long: GS_EAGAIN where there are more. GS_EIO with ${err}: none was
+/** gs_journal_cut(journal, upto, err): Forget entries up to ${upto}, two thousand at most, so that nobody waits long: GS_EAGAIN where there are more. GS_EIO with ${err}: none was
  * forgotten. The file gets no smaller; its room is used again. */
 GS_MUST_USE enum gs_status gs_journal_cut(struct gs_journal *journal, uint64_t upto, struct gs_error *err);
 
