@@ -49,6 +49,7 @@ class Client:
         self.number, self.folder, self.options = options.number, options.folder, options
         self.name = "c%d" % self.number
         self.urls = options.urls.split(",")
+        self.readable = set(options.readable.split(","))
         self.ledger = ledgers.Ledger(os.path.join(self.folder, "client-%02d.ledger" % self.number))
         self.rng = random.Random("%s/%d/%d" % (options.seed, self.number, len(self.ledger.lines)))
         self.connections = {}
@@ -183,7 +184,7 @@ class Client:
         self.ledger.write(t="got", n=n, code=got[0])
         if got[0] not in (200, 202, 429, 503):
             self.ledger.write(t="wrong", n=n, what="refused", code=got[0], text=got[1].decode("utf-8", "replace")[:300])
-        elif got[0] < 300 and self.options.read and self.rng.random() < 0.1:
+        elif got[0] < 300 and url in self.readable and self.rng.random() < 0.1:
             self.read_back(url, n)
         return got[0]
 
@@ -198,11 +199,14 @@ class Client:
         if counted != (1 if self.has_digit else 0):
             self.ledger.write(t="wrong", n=n, what="read after the answer", counted=counted)
 
+    def key(self, n):
+        return "%s-%d-%d" % (self.name, n, self.options.run)
+
     def push(self, n, kind):
         op, once, request = getattr(self, kind)(n)
         once = once and self.options.keys
         self.has_digit = kind in ("add", "loose", "window")
-        key = "%s-%d-%d" % (self.name, n, self.options.run) if once else None
+        key = self.key(n) if once else None
         began = time.monotonic()
         while True:
             code = self.attempt(n, request, key)
@@ -243,6 +247,14 @@ class Client:
             return last.n, kind
         return last.n + 1, None
 
+    def again(self, count):
+        """What was acknowledged stays known, wherever it is pushed once more."""
+        begun = [line for line in self.ledger.lines if line["t"] == "push" and line["once"]][-count:]
+        for line in begun:
+            request = getattr(self, line["kind"])(line["n"])[2]
+            self.has_digit = line["kind"] in ("add", "loose", "window")
+            self.attempt(line["n"], request, self.key(line["n"]))
+
     def stopped(self):
         return os.path.exists(os.path.join(self.folder, "stop"))
 
@@ -264,14 +276,19 @@ def main():
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--seed", default=str(uuid.uuid4()))
     parser.add_argument("--run", type=int, default=0, help="part of every key")
-    parser.add_argument("--urls", required=True, help="receivers, with commas")
+    parser.add_argument("--urls", required=True, help="where to push, with commas")
+    parser.add_argument("--readable", default="", help="of them those where what was acknowledged is served at once")
     parser.add_argument("--folder", required=True, help="of the ledger, and of the file stop")
     parser.add_argument("--pause", type=float, default=0.01, help="seconds between pushes, on average")
     parser.add_argument("--pushes", type=int, default=0, help="end after so many")
     parser.add_argument("--no-keys", dest="keys", action="store_false")
-    parser.add_argument("--no-read", dest="read", action="store_false")
+    parser.add_argument("--again", type=int, default=0, help="push nothing but the last so many once more")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    Client(parser.parse_args()).run()
+    client = Client(parser.parse_args())
+    if client.options.again:
+        client.again(client.options.again)
+    else:
+        client.run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def tortured(capsys, *words):
     options = torture.arguments(list(words))
     try:
         torture.one_run(options, seed, print)
-    except worlds.Impossible as e:
+    except plants.Impossible as e:
         pytest.skip(str(e))
     return capsys.readouterr().out
 

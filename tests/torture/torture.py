@@ -9,6 +9,7 @@ clients are killed, the disk is slow, full or fails, and the power goes. In the 
   torture.py --world small                       the same on a file system of some MiB
   torture.py --world stream --nats 3             two receivers on a stream
   torture.py --world edge                        pushes to pollers
+  torture.py --world stream --plant snapshot     with a fault that it must find
   torture.py --every-write                       a small store that is killed at each of its writes, one after another
 
 The seed decides what happens in which order; the moments are the machine's. Exit status 0: all is right; 1: not, and then the folder stays.
@@ -31,6 +32,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [p for p in (str(FOLDER), str(FOLDER.parent / "e2e")) if p not in sys.path]
 
 import disk as disks  # noqa: E402
+import plants  # noqa: E402
 import sweep  # noqa: E402
 import world as worlds  # noqa: E402
 from harness import stand as stands  # noqa: E402
@@ -116,6 +118,10 @@ class Chaos:
         self.by_kill(r)
 
     def by_fork_kill(self, r):
+        self.kill_snapshot(r)
+        self.by_kill(r)
+
+    def kill_snapshot(self, r):
         deadline = time.monotonic() + 1.5
         while time.monotonic() < deadline:
             forks = r.forks()
@@ -123,7 +129,6 @@ class Chaos:
                 worlds.quietly(os.kill, forks[0], signal.SIGKILL)
                 self.counts["kill -9 of the snapshot"] += 1
                 break
-        self.by_kill(r)
 
     def by_term(self, r):
         code = r.stop(30)
@@ -191,25 +196,64 @@ class Chaos:
     def strike(self):
         w = self.world
         self.pause(0.1, self.options.life)
+        for s in w.servers():
+            assert s.alive(), "%s ended by itself with %s:\n%s" % (s.name, s.process.returncode, s.log[-3000:])
         self.kill_clients()
-        victim = self.rng.choices(["receiver", "nats", "poller"], [4, 3, 3 if w.pollers else 0])[0]
-        if victim == "nats":
+        struck = self.victims()
+        for victim, server in struck:
+            self.end(victim, server)
+        if w.options.plant == "message" and self.rng.random() < 0.5:
+            self.plant_loss()
+        self.pause(0, 0.6)
+        for victim, server in struck:
+            if victim == "receiver" and w.machines_are_new and self.rng.random() < 0.25:
+                w.new_machine(server)
+                self.counts["new machine"] += 1
+            server.spawn()
+        for _, server in struck:
+            if self.rng.random() < 0.6:
+                w.wait_ready(server)
+
+    def victims(self):
+        """One, and now and then several that are hit at the same moment."""
+        w = self.world
+        found = []
+        for _ in range(self.rng.choices([1, 2, 3], [8, 2, 1])[0]):
+            victim = self.rng.choices(["receiver", "nats", "poller"], [4, 3, 3 if w.pollers else 0])[0]
+            servers = {"receiver": w.receivers, "nats": w.cluster.servers, "poller": w.pollers}[victim]
+            server = self.rng.choice(servers)
             # A cluster of three bears the loss of one.
-            if len(w.cluster.servers) > 1:
+            if (victim, server) in found or (victim == "nats" and any(v == "nats" for v, _ in found)):
+                continue
+            if victim == "nats" and len(servers) > 1:
                 eventually(lambda: w.cluster.is_whole(*w.streams), 60, what="the cluster is whole")
-            server = self.rng.choice(w.cluster.servers)
-        else:
-            server = self.rng.choice(w.receivers if victim == "receiver" else w.pollers)
+            found.append((victim, server))
+        return found
+
+    def end(self, victim, server):
+        if victim == "receiver" and self.world.machines_are_new and self.rng.random() < 0.2:
+            self.kill_snapshot(server)
         if victim != "nats" and self.rng.random() < 0.15:
             assert server.stop(30) == 0, "%s did not end well:\n%s" % (server.name, server.log[-2000:])
             self.counts["SIGTERM of a " + victim] += 1
         else:
             server.kill_group()
             self.dies("kill -9 of %s" % victim)
-        self.pause(0, 0.6)
-        server.spawn()
-        if self.rng.random() < 0.6:
-            w.wait_ready(server)
+
+    def plant_loss(self):
+        """The stream loses what it acknowledged, while no receiver has it."""
+        w = self.world
+        if not all(s.alive() for s in w.cluster.servers):
+            return
+        dead = [r for r in w.receivers if r.alive()]
+        for r in dead:
+            r.kill_group()
+        self.pause(0.5, 0.5)
+        for before in range(3):
+            plants.lose_message(w.cluster, w.streams[0], before)
+            self.counts["planted loss of a message"] += 1
+        for r in dead:
+            r.spawn()
 
     def run(self):
         w = self.world
@@ -219,10 +263,9 @@ class Chaos:
                 self.strike()
             else:
                 self.life(w.receivers[0])
-        w.heal()
-        w.disk.forget()
-        w.use_disk(False)
-        for s in w.receivers + w.pollers + (w.cluster.servers if w.cluster else []):
+        w.make_good()
+        for s in w.servers():
+            assert w.cluster is None or s.alive(), "%s ended by itself with %s:\n%s" % (s.name, s.process.returncode, s.log[-3000:])
             if not s.alive():
                 s.spawn()
         for s in w.receivers + w.pollers:
@@ -240,22 +283,64 @@ def restarts(world, say):
     r.spawn()
     world.wait_ready(r)
     world.check("after SIGTERM")
-    newest = newest_snapshot(world)
+    newest = newest_snapshot(world.seen)
     if newest is None:
         assert world.options.snapshots_optional, "no snapshot in %s" % sorted(world.seen.rglob("*"))
         return
     r.kill_group()
-    data = bytearray(newest.read_bytes())
-    data[len(data) // 2] ^= 0x20
-    newest.write_bytes(data)
+    damage(newest)
     r.spawn()
     world.wait_ready(r)
     world.check("with a damaged snapshot")
     say("restarts are right; a damaged %s was set aside" % newest.name)
 
 
-def newest_snapshot(world):
-    found = [p for p in world.seen.rglob("snapshot-*") if p.name.split("-")[1].isdigit()]
+def restarts_on_stream(world, say):
+    """Whatever a receiver begins with, it comes to the same; and what was pushed once stays known."""
+    def anew(when, servers, end, begin=lambda s: None):
+        for s in servers:
+            end(s)
+        for s in servers:
+            begin(s)
+            s.spawn()
+        for s in servers:
+            world.wait_ready(s)
+        world.check(when, 60)
+
+    def kill(s):
+        s.kill_group()
+
+    def term(s):
+        assert s.stop(30) == 0, s.log[-2000:]
+
+    def spoil(s):
+        newest = newest_snapshot(s.state)
+        if newest is not None:
+            damage(newest)
+
+    receivers = world.receivers
+    anew("after kill -9 of the receivers", receivers, kill)
+    anew("after SIGTERM of the receivers", receivers, term)
+    anew("with a damaged snapshot", receivers[:1], kill, spoil)
+    anew("on a new machine", receivers[1:], kill, world.new_machine)
+    anew("after kill -9 of all, on new machines", world.cluster.servers + receivers, kill,
+         lambda s: world.new_machine(s) if s in receivers else None)
+    for s in world.pollers:
+        world.wait_ready(s)
+    world.push_again()
+    world.check("after pushing again", 60)
+    say("restarts are right; %d snapshots were fetched from NATS" % world.fetched())
+    assert world.fetched() > 0, "no receiver began with a snapshot from NATS"
+
+
+def damage(file):
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0x20
+    file.write_bytes(data)
+
+
+def newest_snapshot(folder):
+    found = [p for p in folder.rglob("snapshot-*") if p.name.split("-")[1].isdigit()]
     return max(found, key=lambda p: int(p.name.split("-")[1])) if found else None
 
 
@@ -277,8 +362,10 @@ def one_run(options, seed, say):
         world.check("at the end", 60)
         if not world.cluster:
             restarts(world, say)
+        elif world.machines_are_new:
+            restarts_on_stream(world, say)
         report(world, chaos, began, say)
-    except worlds.Impossible:
+    except plants.Impossible:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except BaseException:
@@ -313,6 +400,7 @@ def report(world, chaos, began, say):
 def repeat(options, seed):
     words = ["tests/torture/torture.py", "--world", options.world, "--seed", str(seed), "--seconds", "%g" % options.seconds, "--kills", str(options.kills),
              "--clients", str(options.clients), "--life", "%g" % options.life, "--nats", str(options.nats)]
+    words += ["--plant", options.plant] if options.plant else []
     return " ".join(words)
 
 
@@ -326,6 +414,7 @@ def arguments(words=None):
     parser.add_argument("--pause", type=float, default=0.02, help="of a client between pushes, seconds on average")
     parser.add_argument("--life", type=float, default=1.2, help="the longest of a receiver, in seconds")
     parser.add_argument("--nats", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--plant", choices=sorted(worlds.PLANTS), help="a fault in the world stream, which must be found")
     parser.add_argument("--home", choices=("file", "stream", "memory"), default="file", help="log of the receiver in the world edge")
     parser.add_argument("--snapshot-interval", default="1s")
     parser.add_argument("--snapshots-optional", action="store_true", help=argparse.SUPPRESS)
@@ -348,7 +437,7 @@ def main(words=None):
             sweep.run(options, seed, say)
         else:
             one_run(options, seed, say)
-    except worlds.Impossible as e:
+    except plants.Impossible as e:
         say("not done: %s" % e)
     except AssertionError:
         traceback.print_exc()

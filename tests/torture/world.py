@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,13 @@ sys.path[:0] = [p for p in (str(FOLDER), str(FOLDER.parent / "e2e")) if p not in
 import client as clients  # noqa: E402
 import disk as disks  # noqa: E402
 import ledger as ledgers  # noqa: E402
+import plants  # noqa: E402
 from harness import expo, stand as stands  # noqa: E402
 from harness.wait import SLOW  # noqa: E402
+
+
+# Faults that StreamWorld can have; what each is stands where it is used.
+PLANTS = ("message", "snapshot", "window")
 
 
 class InGroup:
@@ -63,6 +69,10 @@ class Cluster:
     """One nats-server, or three that are a cluster, each with its own store."""
 
     def __init__(self, stand, size):
+        try:
+            stands.peer("GRAVEL_NATS_SERVER")
+        except AssertionError as e:
+            raise plants.Impossible("no nats-server: %s" % e) from e
         routes = [stands.free_port() for _ in range(size)]
         ports = [stands.free_port() for _ in range(size)]
         self.urls = ["nats://127.0.0.1:%d" % p for p in ports]
@@ -108,20 +118,20 @@ class Nats(InGroup, stands.Nats):
 
 
 class Client(InGroup, stands.Child):
-    def __init__(self, world, number):
+    def __init__(self, world, number, *more):
         argv = ["/usr/bin/python3", FOLDER / "client.py", "--number", number, "--seed", "%s/%d" % (world.seed, number),
                 "--urls", ",".join(world.push_urls()), "--folder", world.ledgers, "--pause", world.options.pause]
         argv += [] if world.has_keys else ["--no-keys"]
-        argv += [] if world.reads else ["--no-read"]
-        super().__init__(world.stand, "client", argv)
+        argv += ["--readable", ",".join(s.url for s in world.receivers)]
+        super().__init__(world.stand, "client", argv + list(more))
 
 
 class World:
     """One receiver with a log in a file."""
     has_keys = True
-    reads = True
     refusals_may_count = False
     has_power_cuts = True
+    machines_are_new = False
     streams = ()
 
     def __init__(self, stand, options, seed):
@@ -166,6 +176,11 @@ class World:
         for r in self.receivers:
             r.extra_environment = self.disk.environment(stands.BUILD, undo)
 
+    def make_good(self):
+        self.heal()
+        self.disk.forget()
+        self.use_disk(False)
+
     def push_urls(self):
         return [s.url for s in self.pollers or self.receivers]
 
@@ -174,6 +189,9 @@ class World:
             self.cluster.start()
         for s in self.pollers + self.receivers:
             s.start(60)
+
+    def servers(self):
+        return (self.cluster.servers if self.cluster else []) + self.receivers + self.pollers
 
     def start_clients(self):
         self.clients = [Client(self, i) for i in range(self.options.clients)]
@@ -191,6 +209,16 @@ class World:
         for c in self.clients:
             if not c.alive():
                 c.spawn()
+        self.wait_clients()
+
+    def push_again(self):
+        """The last pushes of all once more, wherever."""
+        self.clients = [Client(self, i, "--again", "20") for i in range(self.options.clients)]
+        for c in self.clients:
+            c.spawn()
+        self.wait_clients()
+
+    def wait_clients(self):
         for c in self.clients:
             try:
                 code = c.process.wait((clients.PATIENCE + 30) * SLOW)
@@ -262,7 +290,7 @@ class SmallWorld(World):
         self.small = disks.SmallFolder(self.stand.path / "small", self.MIB)
         popen = subprocess.Popen
         if not self.small.start(lambda argv: popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)):
-            raise Impossible("this system lets nobody mount a file system")
+            raise plants.Impossible("this system lets nobody mount a file system")
         self.state = self.small.folder / "state"
         self.seen.mkdir()
         self.disk = disks.Disk(self.stand.path, self.state)
@@ -288,13 +316,8 @@ class SmallWorld(World):
         self.small.stop()
 
 
-class Impossible(Exception):
-    """This machine cannot do it."""
-
-
 class EdgeWorld(World):
     """Pushes to two pollers, through NATS, into a receiver."""
-    reads = False
     refusals_may_count = True
     streams = ("TORTURE_PUSH",)
 
@@ -310,19 +333,53 @@ class EdgeWorld(World):
 
 
 class StreamWorld(World):
-    """Two receivers whose log is a stream, on one nats-server or three."""
-    streams = ("TORTURE_PUSH",)
+    """Two receivers whose log is a stream, and two pollers, on one nats-server or three. Pushes go to all four."""
+    refusals_may_count = True
+    machines_are_new = True
+    streams = ("TORTURE_PUSH", "TORTURE_SNAPSHOT")
 
     def build(self):
         self.cluster = Cluster(self.stand, self.options.nats)
         stream = {"replicas": min(3, self.options.nats)}
-        self.state.mkdir()
-        self.disk = disks.Disk(self.stand.path, self.state)
         for i in range(2):
-            log = {"kind": "stream", "path": str(self.state / ("r%d" % i)), "snapshot_interval": self.options.snapshot_interval}
-            (self.state / ("r%d" % i)).mkdir()
-            self.receivers.append(Receiver(self.stand, self.cluster, "torture", stream, self.receiver_options(log)))
-        self.use_disk(undo=False)
+            self.receivers.append(Receiver(self.stand, self.cluster, "torture", stream, self.receiver_options(self.stream_log(i))))
+            self.receivers[i].state = self.stand.path / ("r%d" % i)
+            self.receivers[i].state.mkdir()
+            self.pollers.append(Poller(self.stand, self.cluster, {}, "edge%d" % i, "torture", stream))
+        if self.options.plant == "snapshot":
+            self.receivers[0].argv[0] = str(plants.without_keys(stands.BUILD / "gravel-receiver", self.stand.path))
+
+    def stream_log(self, i):
+        found = {"kind": "stream", "path": str(self.stand.path / ("r%d" % i)), "snapshot_interval": self.options.snapshot_interval}
+        if self.options.plant == "window" and i == 0:
+            found["key_window"] = "1s"
+        return found
+
+    def push_urls(self):
+        return [s.url for s in self.pollers + self.receivers]
+
+    # A receiver's disk has nothing that is not in NATS: it is not bad, it is lost.
+    def make_good(self):
+        pass
+
+    @staticmethod
+    def new_machine(receiver):
+        shutil.rmtree(receiver.state)
+        receiver.state.mkdir()
+
+    def fetched(self):
+        """How many snapshots came out of NATS."""
+        return sum(r.log.count("fetched the snapshot of position") for r in self.receivers)
+
+    def differences(self):
+        """Those who have read as far serve the same."""
+        positions = [r.own().value("gravel_journal_position") for r in self.receivers]
+        found = super().differences()
+        if positions != [r.own().value("gravel_journal_position") for r in self.receivers]:
+            return ["positions were still moving from %r on" % positions]
+        if len(set(positions)) != 1:
+            found.append("positions are %r" % positions)
+        return found
 
 
 def quietly(call, *args):
