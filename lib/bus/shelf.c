@@ -95,12 +95,22 @@ static enum gs_status no_memory(struct call *c) {
 	return gs_error_set(c->err, GS_ENOMEM, 0, 0, "out of memory");
 }
 
+/* Whether the connection is gone, which whoever writes may see before nats.c knows. */
+static bool is_lost(struct call *c, natsStatus s) {
+	natsConnection *nc = c->session->nc;
+	/* As in link.c: what was written in part has spoilt it. */
+	if (s == NATS_IO_ERROR || s == NATS_SSL_ERROR)
+		natsConnection_Close(nc);
+	return s == NATS_CONNECTION_CLOSED || s == NATS_CONNECTION_DISCONNECTED || s == NATS_STALE_CONNECTION ||
+	       natsConnection_IsClosed(nc);
+}
+
 /* What a request to NATS failed with; ${what} was to be done with the stream. */
 static enum gs_status refused(struct call *c, natsStatus s, jsErrCode code, const char *what) {
 	const char *stream = c->shelf->stream.name;
 	char reason[GS_BUS_REASON];
 	gs_bus_why(s, reason, sizeof(reason));
-	bool lost = natsConnection_IsClosed(c->session->nc);
+	bool lost = is_lost(c, s);
 	c->silent = lost || s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS;
 	if (c->shelf->stopped)
 		return closed(c);

@@ -170,6 +170,71 @@ static void test_memory_stream_made_anew_by_a_restart(void **state) {
 	assert_int_equal(p->values[59], 59);
 }
 
+static struct gs_bus_begin begun;
+static int begins;
+
+static void on_begin(void *ctx, const struct gs_bus_begin *begin) {
+	struct peer *p = ctx;
+	pthread_mutex_lock(&p->mutex);
+	begun = *begin;
+	begins++;
+	pthread_mutex_unlock(&p->mutex);
+}
+
+static void consume_from(struct peer *p, uint64_t sequence, int64_t time_ms) {
+	struct gs_bus_start start = {sequence, time_ms};
+	struct gs_error err;
+	begins = 0;
+	assert_int_equal(gs_bus_consume_from(p->bus, GS_BUS_FIRST, &start, on_begin, on_message, p, &err), GS_OK);
+	assert_true(wait_for(p, &begins, 1, 5000));
+}
+
+static void close_and_open(struct peer **p, const struct gs_bus_options *o) {
+	close_peer(*p);
+	(*p)->n = 0;
+	*p = open_with(1, o);
+}
+
+/* Behind the message that is known, if it is the same one; what there is is said before. */
+static void test_from_a_position(void **state) {
+	(void)state;
+	server_start(&server);
+	struct gs_bus_options o = options(&peers[0]), log = options(&peers[1]);
+	o.stream.whole = log.stream.whole = true;
+	struct peer *p = open_with(0, &o), *c = open_with(1, &log);
+	publish_range(p, 0, 10, 100);
+	consume_from(c, 0, 0);
+	assert_true(begun.first == 1 && begun.last == 10 && begun.pending == 10 && !begun.anew);
+	assert_true(wait_for(c, &c->n, 10, 5000));
+	int64_t fourth_ms = c->time_ms[3], last_ms = c->time_ms[9];
+	close_and_open(&c, &log);
+	consume_from(c, 4, fourth_ms);
+	assert_true(begun.pending == 6 && !begun.anew);
+	assert_true(wait_for(c, &c->n, 6, 5000));
+	assert_int_equal(c->seqs[0], 5);
+	close_and_open(&c, &log);
+	consume_from(c, 10, last_ms);
+	assert_true(begun.first == 1 && begun.last == 10 && begun.pending == 0 && !begun.anew);
+	publish_range(p, 10, 12, 100);
+	assert_true(wait_for(c, &c->n, 2, 5000));
+	assert_int_equal(c->seqs[0], 11);
+	/* A reconnect goes on where it was, and says so. */
+	server_kill(&server, SIGKILL);
+	assert_true(wait_connected(c, false, 5000));
+	server_start(&server);
+	assert_true(wait_for(c, &begins, 2, 10000));
+	assert_true(begun.last == 12 && begun.pending == 0 && !begun.anew);
+	/* Another message stands there, or none. */
+	static const uint64_t strange[] = {4, 100};
+	for (size_t i = 0; i < 2; i++) {
+		close_and_open(&c, &log);
+		consume_from(c, strange[i], fourth_ms - 5);
+		assert_true(begun.pending == 12 && begun.anew);
+		assert_true(wait_for(c, &c->n, 12, 5000));
+		assert_int_equal(c->seqs[0], 1);
+	}
+}
+
 /* The name of the one consumer and the subject that it delivers to. */
 static struct {
 	char name[64];
@@ -269,6 +334,7 @@ int main(int argc, char **argv) {
 	    BUS_TEST(test_gap_is_fetched_again),
 	    BUS_TEST(test_junk_does_no_harm),
 	    BUS_TEST(test_memory_stream_made_anew_by_a_restart),
+	    BUS_TEST(test_from_a_position),
 	};
 	return RUN_BUS_TESTS(tests, argc, argv);
 }

@@ -227,6 +227,135 @@ static void test_parts(void **state) {
 	gs_buf_free(&body);
 }
 
+static char token[128], id[GS_WIRE_PUSH_ID_MAX + 1];
+
+/* Of the last push that was stored. */
+static void read_last(jsCtx *js) {
+	natsMsg *msg = NULL;
+	const char *line = NULL;
+	struct gs_buf scratch;
+	struct gs_wire_push got;
+	gs_buf_init(&scratch, GS_LIMIT_HEADER);
+	assert_int_equal(js_GetLastMsg(&msg, js, "PUSH", "t.push.0", NULL, NULL), NATS_OK);
+	assert_int_equal(natsMsgHeader_Get(msg, "Gravel", &line), NATS_OK);
+	assert_int_equal(gs_wire_push_parse(gs_str_of(line), &scratch, &got, NULL), GS_OK);
+	snprintf(token, sizeof(token), "%.*s", GS_FMT(got.token));
+	snprintf(id, sizeof(id), "%.*s", GS_FMT(got.id));
+	natsMsg_Destroy(msg);
+	gs_buf_free(&scratch);
+}
+
+static void applied(const char *which, enum gs_status status, const char *text) {
+	struct gs_error err = {0};
+	snprintf(err.text, sizeof(err.text), "%s", text);
+	gs_forward_applied(forward, gs_str_of(which), status, &err);
+}
+
+/* Until the stream has it, whether that is told or not. */
+static void wait_stored(uint64_t n) {
+	for (int i = 0; i < 10000; i++) {
+		admin(count_stored);
+		if (stored == n)
+			return;
+		sleep_ms(1);
+	}
+	fail();
+}
+
+static void wait_done(struct outcome *outcome) {
+	for (int i = 0; i < 40000 && atomic_load(&outcome->done) == 0; i++)
+		sleep_ms(1);
+	assert_int_equal(atomic_load(&outcome->done), 1);
+}
+
+static struct peer *open_awaiting(void) {
+	struct gs_forward_options o;
+	server_start(&server);
+	o = forward_options(&peers[0]);
+	o.awaits = true;
+	struct peer *p = open_forward(&o);
+	wait_ready(p);
+	return p;
+}
+
+/* A receiver's push is done when it has come back. */
+static void test_awaits(void **state) {
+	(void)state;
+	struct outcome outcome, other;
+	struct peer *p = open_awaiting();
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &outcome), GS_OK);
+	wait_stored(1);
+	admin(read_last);
+	assert_string_equal(id, token);
+	char first[sizeof(token)], stranger[sizeof(token)];
+	snprintf(first, sizeof(first), "%s", token);
+	snprintf(stranger, sizeof(stranger), "%s", token);
+	stranger[0] = stranger[0] == '0' ? '1' : '0';
+	applied(stranger, GS_OK, "");
+	static const char *const wrong[] = {"", "-", "x"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		applied(wrong[i], GS_OK, "");
+	snprintf(stranger, sizeof(stranger), "%.17s4", token); /* no such slot */
+	applied(stranger, GS_OK, "");
+	snprintf(stranger, sizeof(stranger), "%.17s4294967296", token); /* another push of its slot */
+	applied(stranger, GS_OK, "");
+	gs_forward_sweep(forward, 60000);
+	sleep_ms(20);
+	assert_int_equal(atomic_load(&outcome.done), 0);
+	applied(token, GS_ECONFLICT, "what the store said");
+	wait_done(&outcome);
+	assert_int_equal(outcome.status, GS_ECONFLICT);
+	assert_string_equal(outcome.err.text, "what the store said");
+	/* The next one has its slot, and is another push. */
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &outcome), GS_OK);
+	wait_stored(2);
+	admin(read_last);
+	assert_string_not_equal(token, first);
+	applied(first, GS_OK, "");
+	sleep_ms(20);
+	assert_int_equal(atomic_load(&outcome.done), 0);
+	/* They are given up, and what comes back too late finds nothing. */
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &other), GS_OK);
+	wait_stored(3);
+	for (int i = 0; i < 10000 && atomic_load(&outcome.done) + atomic_load(&other.done) < 2; i++) {
+		gs_forward_sweep(forward, 0);
+		sleep_ms(1);
+	}
+	assert_int_equal(outcome.status, GS_EIO);
+	assert_int_equal(other.status, GS_EIO);
+	assert_non_null(strstr(other.err.text, "is in the log"));
+	applied(token, GS_OK, "");
+	assert_int_equal(atomic_load(&outcome.done), 1);
+	assert_true(gs_metric_get(GS_M_FORWARDING, NULL, NULL) == 0);
+	assert_true(gs_metric_get(GS_M_FORWARDED, "applied", NULL) == 1);
+	close_forward(p);
+}
+
+/* What came back counts, whatever became of its ack; what has no ack and does not come back is not waited for. */
+static void test_awaits_without_acks(void **state) {
+	(void)state;
+	struct outcome outcome, lost;
+	struct peer *p = open_awaiting();
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &outcome), GS_OK);
+	wait_stored(1);
+	admin(read_last);
+	applied(token, GS_OK, "");
+	wait_done(&outcome);
+	assert_int_equal(outcome.status, GS_OK);
+	snprintf(token + 17, sizeof(token) - 17, "4294967296"); /* the same slot, once more */
+	server_freeze(&server);
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &outcome), GS_OK);
+	assert_int_equal(begin(GS_WIRE_PUSH, "x 1\n", &lost), GS_OK);
+	applied(token, GS_OK, "");
+	assert_int_equal(atomic_load(&outcome.done), 0); /* its slot is not free before its ack is settled */
+	wait_done(&outcome);
+	wait_done(&lost);
+	assert_int_equal(outcome.status, GS_OK);
+	assert_int_equal(lost.status, GS_EIO);
+	kill(server.pid, SIGCONT);
+	close_forward(p);
+}
+
 static void test_out_of_memory(void **state) {
 	(void)state;
 	server_start(&server);
@@ -265,6 +394,8 @@ int main(int argc, char **argv) {
 	    BUS_TEST(test_without_a_server),
 	    BUS_TEST(test_no_acks),
 	    BUS_TEST(test_parts),
+	    BUS_TEST(test_awaits),
+	    BUS_TEST(test_awaits_without_acks),
 	    BUS_TEST(test_out_of_memory),
 	};
 	return RUN_BUS_TESTS(tests, argc, argv);

@@ -15,7 +15,11 @@ static enum gs_status push_for(struct bench *b, int64_t ttl_ms, const char *body
 static size_t expire(struct bench *b, int64_t after) {
 	size_t stale, expired;
 	b->now += after;
+	/* What is due is known before. */
+	bool due = gs_store_expires_ms(b->store) <= b->now;
 	gs_store_expire(b->store, b->now, &stale, &expired);
+	assert_int_equal(due, expired != 0);
+	assert_true(gs_store_expires_ms(b->store) > b->now);
 	gs_store_check(b->store);
 	return expired;
 }
