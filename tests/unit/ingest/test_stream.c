@@ -256,6 +256,7 @@ static void test_equal(void **state) {
 		folder_each(other, older);
 		two = open_stream(other, &sequence);
 		assert_int_equal(gs_ingest_ready(two, NULL), GS_EAGAIN);
+		assert_true(gs_metric_get(GS_M_JOURNAL_POSITION, NULL, NULL) == (double)two->applied.position);
 		at = behind(sequence);
 		rereads += i + 1 - at;
 		begin(two, i + 1 - at);
