@@ -104,17 +104,15 @@ static natsStatus start(struct gs_bus_consumer *c, struct gs_bus_begin *begin) {
 	c->delivered = 0;
 	natsStatus s = check_position(c, begin);
 	if (s == NATS_OK)
-		s = natsConnection_SubscribeSync(&c->sub, c->session->nc, deliver);
+		s = gs_link_subscribe(c->session, deliver, &c->sub);
 	if (s == NATS_OK)
-		s = natsSubscription_SetPendingLimits(c->sub, GS_BUS_SUB_MSGS, GS_BUS_SUB_BYTES);
+		s = natsSubscription_SetPendingLimits(c->sub->nats, GS_BUS_SUB_MSGS, GS_BUS_SUB_BYTES);
 	return s == NATS_OK ? create(c, deliver, &begin->pending) : s;
 }
 
 static void stop(struct gs_bus_consumer *c) {
 	/* The server removes the consumer some seconds after it has lost its listener. */
-	if (c->sub != NULL)
-		natsSubscription_Unsubscribe(c->sub);
-	natsSubscription_Destroy(c->sub);
+	gs_link_unsubscribe(c->session, c->sub);
 	c->sub = NULL;
 }
 
@@ -191,7 +189,7 @@ static enum end run(struct gs_bus_consumer *c, uint64_t stream_epoch) {
 	enum end end = END_NONE;
 	for (int64_t idle_ms = 0; end == END_NONE;) {
 		natsMsg *msg = NULL;
-		natsStatus s = natsSubscription_NextMsg(&msg, c->sub, GS_BUS_TICK_MS);
+		natsStatus s = natsSubscription_NextMsg(&msg, c->sub->nats, GS_BUS_TICK_MS);
 		if (ended(c)) {
 			end = END_SESSION;
 		} else if (s == NATS_OK) {

@@ -36,7 +36,7 @@ struct gs_kv {
 
 	/* The thread's own, as all below. */
 	struct gs_bus_session *session;
-	natsSubscription *sub;
+	struct gs_bus_sub *sub;
 	uint64_t delivered; /* consumer sequence of this attempt */
 	bool complete; /* the listing of this attempt is */
 	struct gs_bus_reason said;
@@ -110,17 +110,15 @@ static natsStatus start(struct gs_kv *kv, uint64_t *ret_pending) {
 	snprintf(deliver, sizeof(deliver), "%s.kv.%llu", kv->bus->inbox, (unsigned long long)++attempts);
 	kv->delivered = 0;
 	kv->complete = false;
-	natsStatus s = natsConnection_SubscribeSync(&kv->sub, kv->session->nc, deliver);
+	natsStatus s = gs_link_subscribe(kv->session, deliver, &kv->sub);
 	if (s == NATS_OK)
-		s = natsSubscription_SetPendingLimits(kv->sub, SUB_MSGS, SUB_BYTES);
+		s = natsSubscription_SetPendingLimits(kv->sub->nats, SUB_MSGS, SUB_BYTES);
 	return s == NATS_OK ? create(kv, deliver, ret_pending) : s;
 }
 
 static void stop(struct gs_kv *kv) {
 	/* The server removes the consumer some seconds after it has lost its listener. */
-	if (kv->sub != NULL)
-		natsSubscription_Unsubscribe(kv->sub);
-	natsSubscription_Destroy(kv->sub);
+	gs_link_unsubscribe(kv->session, kv->sub);
 	kv->sub = NULL;
 }
 
@@ -192,7 +190,7 @@ static void run(struct gs_kv *kv) {
 	bool go = true;
 	for (int64_t idle_ms = 0; go && !ended(kv) && gs_clock_mono_ms() < until;) {
 		natsMsg *msg = NULL;
-		natsStatus s = natsSubscription_NextMsg(&msg, kv->sub, GS_BUS_TICK_MS);
+		natsStatus s = natsSubscription_NextMsg(&msg, kv->sub->nats, GS_BUS_TICK_MS);
 		idle_ms = s == NATS_TIMEOUT ? idle_ms + GS_BUS_TICK_MS : 0;
 		if (s == NATS_OK)
 			go = handle(kv, msg);

@@ -137,6 +137,40 @@ static void sweep_locked(struct gs_bus *bus, struct gs_bus_lane_state *lane) {
 
 /* Sessions. */
 
+static void sub_free(struct gs_bus_sub *sub) {
+	natsSubscription_Destroy(sub->nats);
+	gs_free(sub);
+}
+
+natsStatus gs_link_subscribe(struct gs_bus_session *session, const char *subject, struct gs_bus_sub **ret_sub) {
+	struct gs_bus_sub *sub = gs_alloc(sizeof(*sub));
+	if (sub == NULL)
+		return NATS_NO_MEMORY;
+	natsStatus s = natsConnection_SubscribeSync(&sub->nats, session->nc, subject);
+	if (s == NATS_OK)
+		*ret_sub = sub;
+	else
+		gs_free(sub);
+	return s;
+}
+
+/* nats.c before 3.6 keeps no reference to the subscription whose message its reading thread has in hand. With the answer to a ping it has come past that; else it has when the
+ * connection is closed, and whoever closes it has a reference to the session until then. */
+void gs_link_unsubscribe(struct gs_bus_session *session, struct gs_bus_sub *sub) {
+	struct gs_bus *bus = session->bus;
+	if (sub == NULL)
+		return;
+	natsSubscription_Unsubscribe(sub->nats);
+	if (natsConnection_FlushTimeout(session->nc, GS_BUS_REQUEST_MS) == NATS_OK) {
+		sub_free(sub);
+		return;
+	}
+	gs_lock_take(&bus->lock);
+	sub->next = session->given_up;
+	session->given_up = sub;
+	gs_lock_release(&bus->lock);
+}
+
 void gs_link_unref(struct gs_bus_session *session) {
 	struct gs_bus *bus = session->bus;
 	gs_lock_take(&bus->lock);
@@ -144,6 +178,11 @@ void gs_link_unref(struct gs_bus_session *session) {
 	gs_lock_release(&bus->lock);
 	if (!last)
 		return;
+	while (session->given_up != NULL) {
+		struct gs_bus_sub *next = session->given_up->next;
+		sub_free(session->given_up);
+		session->given_up = next;
+	}
 	natsSubscription_Destroy(session->acks);
 	jsCtx_Destroy(session->js);
 	natsConnection_Destroy(session->nc);

@@ -128,12 +128,19 @@ GS_MUST_USE enum gs_status gs_reply_token(struct gs_str subject, uint64_t *ret_s
 
 /* The bus itself. */
 
+/* A subscription whose messages its thread takes one by one. */
+struct gs_bus_sub {
+	struct gs_bus_sub *next; /* of those that are given up */
+	natsSubscription *nats;
+};
+
 struct gs_bus_session {
 	struct gs_bus *bus;
 	natsConnection *nc;
 	jsCtx *js;
 	natsSubscription *acks;
-	int refs; /* guarded by the bus's lock, as ended */
+	struct gs_bus_sub *given_up; /* guarded by the bus's lock, as refs and ended */
+	int refs;
 	bool ended; /* the ack subscription is complete: no callback of nats.c into us comes any more */
 	int64_t since_ms;
 };
@@ -146,7 +153,7 @@ struct gs_bus_consumer {
 	void *ctx;
 	pthread_t thread;
 	struct gs_bus_session *session; /* of this attempt */
-	natsSubscription *sub;
+	struct gs_bus_sub *sub;
 	uint64_t attempts; /* makes the names of deliver subjects unique */
 	uint64_t delivered; /* consumer sequence of this attempt */
 	uint64_t last; /* stream sequence delivered last, 0: none */
@@ -237,6 +244,11 @@ struct gs_bus_session *gs_link_wait_ready(struct gs_bus *bus, const struct gs_bu
 /** gs_link_session(bus): A reference to the session, however its streams are; NULL while there is none. */
 struct gs_bus_session *gs_link_session(struct gs_bus *bus);
 void gs_link_unref(struct gs_bus_session *session);
+
+/** gs_link_subscribe(session, subject, ret_sub): What comes there is taken by natsSubscription_NextMsg. With the caller's reference to the session. */
+natsStatus gs_link_subscribe(struct gs_bus_session *session, const char *subject, struct gs_bus_sub **ret_sub);
+/** gs_link_unsubscribe(session, sub): Of the same session, with a reference to it. Blocks for one round trip, GS_BUS_REQUEST_MS at most. NULL is nothing. */
+void gs_link_unsubscribe(struct gs_bus_session *session, struct gs_bus_sub *sub);
 
 /* stream.c */
 

@@ -8,6 +8,42 @@
 
 #include "peer.h"
 
+/* The subscription that was given up last. Of one consumer at a time. */
+static struct given_up {
+	_Atomic bool fails; /* the round trip behind it */
+	_Atomic(natsSubscription *) sub;
+	_Atomic bool flushed;
+	_Atomic int destroyed; /* after a round trip */
+	_Atomic int early; /* without one */
+} given_up;
+
+natsStatus __real_natsSubscription_Unsubscribe(natsSubscription *sub);
+natsStatus __wrap_natsSubscription_Unsubscribe(natsSubscription *sub);
+natsStatus __real_natsConnection_FlushTimeout(natsConnection *nc, int64_t timeout);
+natsStatus __wrap_natsConnection_FlushTimeout(natsConnection *nc, int64_t timeout);
+void __real_natsSubscription_Destroy(natsSubscription *sub);
+void __wrap_natsSubscription_Destroy(natsSubscription *sub);
+
+natsStatus __wrap_natsSubscription_Unsubscribe(natsSubscription *sub) {
+	given_up.flushed = false;
+	given_up.sub = sub;
+	return __real_natsSubscription_Unsubscribe(sub);
+}
+
+natsStatus __wrap_natsConnection_FlushTimeout(natsConnection *nc, int64_t timeout) {
+	natsStatus s = given_up.fails ? NATS_TIMEOUT : __real_natsConnection_FlushTimeout(nc, timeout);
+	given_up.flushed = s == NATS_OK;
+	return s;
+}
+
+void __wrap_natsSubscription_Destroy(natsSubscription *sub) {
+	if (sub != NULL && sub == given_up.sub && given_up.flushed)
+		given_up.destroyed++;
+	else if (sub != NULL && sub == given_up.sub)
+		given_up.early++;
+	__real_natsSubscription_Destroy(sub);
+}
+
 static int compare_i64(const void *a, const void *b) {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 	return (x > y) - (x < y);
@@ -319,6 +355,27 @@ static void test_gap_is_fetched_again(void **state) {
 	assert_int_equal(log_count("messages were lost on the way"), 1);
 }
 
+/* nats.c may have a message for it in hand: it lives until that cannot be any more. */
+static void test_subscription_outlives_its_last_message(void **state) {
+	(void)state;
+	given_up.destroyed = given_up.early = 0;
+	check_disturbed(inject_gap);
+	assert_int_equal(given_up.destroyed, 1);
+	assert_int_equal(given_up.early, 0);
+}
+
+/* Without an answer it lives as long as the connection. */
+static void test_subscription_outlives_a_silent_server(void **state) {
+	(void)state;
+	given_up.destroyed = given_up.early = 0;
+	given_up.fails = true;
+	check_disturbed(inject_gap);
+	assert_int_equal(given_up.destroyed, 0);
+	assert_int_equal(given_up.early, 0);
+	given_up.sub = NULL;
+	given_up.fails = false;
+}
+
 static void test_junk_does_no_harm(void **state) {
 	(void)state;
 	check_disturbed(inject_junk);
@@ -332,6 +389,8 @@ int main(int argc, char **argv) {
 	    BUS_TEST(test_conflated_under_a_slow_start),
 	    BUS_TEST(test_deleted_consumer_is_made_again),
 	    BUS_TEST(test_gap_is_fetched_again),
+	    BUS_TEST(test_subscription_outlives_its_last_message),
+	    BUS_TEST(test_subscription_outlives_a_silent_server),
 	    BUS_TEST(test_junk_does_no_harm),
 	    BUS_TEST(test_memory_stream_made_anew_by_a_restart),
 	    BUS_TEST(test_from_a_position),
