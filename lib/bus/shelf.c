@@ -262,14 +262,38 @@ static struct gs_str data_of(natsMsg *msg) {
 	return gs_str_make(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
 }
 
+/* GS_ENOTFOUND: the stream is not there, or nothing ever was in it. A nats-server of 2.9 dies of a request for a message of a stream that it is just making, as another
+ * program may ask it to: this one it bears, and says of such a stream that it is empty. */
+static enum gs_status look_at_stream(struct call *c, bool *ret_no_stream) {
+	jsStreamInfo *info = NULL;
+	jsOptions options;
+	jsErrCode code = 0;
+	if (c->shelf->stopped)
+		return closed(c);
+	jsOptions_Init(&options);
+	options.Wait = WAIT_MS;
+	natsStatus s = js_GetStreamInfo(&info, c->js, c->shelf->stream.name, &options, &code);
+	*ret_no_stream = s == NATS_NOT_FOUND || code == JSStreamNotFoundErr;
+	if (*ret_no_stream)
+		return GS_ENOTFOUND;
+	if (s != NATS_OK)
+		return refused(c, s, code, "read");
+	bool empty = info->State.LastSeq == 0;
+	jsStreamInfo_Destroy(info);
+	return empty ? GS_ENOTFOUND : GS_OK;
+}
+
 static enum gs_status get_head(struct call *c, struct head *head) {
 	char subject[GS_LIMIT_SUBJECT];
 	natsMsg *msg;
-	jsErrCode code;
+	jsErrCode code = 0;
 	*head = (struct head){0};
 	snprintf(subject, sizeof(subject), "%s.head", c->shelf->subject);
-	enum gs_status status = get_last(c, subject, "read", &msg, &code);
-	head->no_stream = code == JSStreamNotFoundErr;
+	enum gs_status status = look_at_stream(c, &head->no_stream);
+	if (status == GS_OK) {
+		status = get_last(c, subject, "read", &msg, &code);
+		head->no_stream = code == JSStreamNotFoundErr;
+	}
 	if (status == GS_ENOTFOUND)
 		return GS_OK;
 	if (status != GS_OK)

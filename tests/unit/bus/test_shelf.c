@@ -614,6 +614,28 @@ static void test_a_stream_that_goes(void **state) {
 	assert_files(1);
 }
 
+static int gets;
+
+static void count_get(void) {
+	gets++;
+	on_get = (struct moment){1, count_get};
+}
+
+/* A nats-server that is just making the stream may die of being asked for what is in it. */
+static void test_an_empty_stream_is_not_read(void **state) {
+	struct gs_shelf_file files[GS_SHELF_KEPT];
+	(void)state;
+	gets = 0;
+	on_get = (struct moment){1, count_get};
+	assert_int_equal(list(files), 0);
+	make_stream("SHELF", "t.snapshot.>", false);
+	assert_int_equal(list(files), 0);
+	assert_int_equal(put(shelf, 1, 10), GS_OK);
+	assert_int_equal(gets, 0);
+	assert_int_equal(list(files), 1);
+	assert_int_equal(gets, 1);
+}
+
 static void kill_server(void) {
 	server_kill(&server, SIGKILL);
 }
@@ -929,6 +951,7 @@ int main(int argc, char **argv) {
 	    SHELF_TEST(test_another_is_faster),
 	    SHELF_TEST(test_a_file_that_changes),
 	    SHELF_TEST(test_a_stream_that_goes),
+	    SHELF_TEST(test_an_empty_stream_is_not_read),
 	    SHELF_TEST(test_server_killed),
 	    SHELF_TEST(test_no_connection),
 	    SHELF_TEST(test_stop),
