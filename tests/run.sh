@@ -138,6 +138,8 @@ with_torture() {
 	tell "a receiver on a small file system" "${dying[@]}" --world small --seconds $((torture / 5)) --kills 20
 	tell "a poller, a receiver and NATS that are killed" "${dying[@]}" --world edge --seconds $((torture / 5)) --kills 20
 	tell "the same with three nats-servers" "${dying[@]}" --world edge --nats 3 --seconds $((torture / 5)) --kills 20
+	tell "receivers on a stream that are killed" "${dying[@]}" --world stream --seconds $((torture / 5)) --kills 20
+	tell "the same with three nats-servers" "${dying[@]}" --world stream --nats 3 --seconds $((torture / 5)) --kills 20
 	tell "a receiver that is killed at every write" "${dying[@]}" --every-write --seconds 0
 	configure_and_build "$root/build-asan" -DCMAKE_C_COMPILER=gcc -DGRAVEL_WERROR=ON -DGRAVEL_SANITIZE=address || return
 	tell "the store against its model, with ASan" "$root/build-asan/tests/model_store" --seed "$(date +%s)" --seconds "$each"

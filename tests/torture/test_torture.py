@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+import plants
 import sweep
 import torture
-import world as worlds
 from harness.wait import SLOW
 
 
@@ -34,6 +34,19 @@ def test_a_small_file_system(tmp_path, capsys):
 def test_pushes_at_the_edge(tmp_path, capsys, servers):
     said = tortured(capsys, "--world", "edge", "--nats", servers, "--seconds", "8", "--kills", "6", "--clients", "6", "--folder", str(tmp_path))
     assert "kill -9 of a client" in said or "kill -9 of nats" in said or "kill -9 of poller" in said or "kill -9 of receiver" in said
+
+
+@pytest.mark.parametrize("servers", ["1", "3"])
+def test_receivers_on_a_stream(tmp_path, capsys, servers):
+    said = tortured(capsys, "--world", "stream", "--nats", servers, "--seconds", "8", "--kills", "6", "--clients", "8", "--folder", str(tmp_path))
+    assert "restarts are right" in said
+
+
+@pytest.mark.parametrize("plant, found", [
+    ("snapshot", "counted 2 times, not 1"), ("window", "counted 2 times, not 1"), ("message", "counted 0 times, not 1")])
+def test_a_planted_fault_is_found(tmp_path, capsys, plant, found):
+    with pytest.raises(AssertionError, match=found):
+        tortured(capsys, "--world", "stream", "--plant", plant, "--seconds", "6", "--kills", "6", "--clients", "8", "--patience", "4", "--folder", str(tmp_path))
 
 
 def test_killed_at_every_write(tmp_path):

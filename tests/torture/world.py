@@ -140,7 +140,7 @@ class World:
         self.ledgers = stand.path / "ledgers"
         self.ledgers.mkdir()
         self.cluster, self.pollers, self.receivers, self.clients = None, [], [], []
-        self.slowest_ready = 0.0
+        self.slowest_ready = (0.0, "none")
         self.build()
 
     def build(self):
@@ -201,7 +201,7 @@ class World:
     def wait_ready(self, server, timeout=60):
         began = time.monotonic()
         server.wait_ready(timeout)
-        self.slowest_ready = max(self.slowest_ready, time.monotonic() - began)
+        self.slowest_ready = max(self.slowest_ready, (time.monotonic() - began, server.name))
 
     def stop_clients(self):
         """Let all finish what they have begun: with keys, until it was acknowledged."""
@@ -246,7 +246,7 @@ class World:
 
     def check(self, when, timeout=15):
         """Every series of every receiver is what it must be; receivers agree in every byte."""
-        deadline = time.monotonic() + timeout * SLOW
+        deadline = time.monotonic() + min(timeout, self.options.patience) * SLOW
         found = ["nothing was looked at"]
         while found:
             found = self.problems() + self.differences()
@@ -347,7 +347,8 @@ class StreamWorld(World):
             self.receivers[i].state.mkdir()
             self.pollers.append(Poller(self.stand, self.cluster, {}, "edge%d" % i, "torture", stream))
         if self.options.plant == "snapshot":
-            self.receivers[0].argv[0] = str(plants.without_keys(stands.BUILD / "gravel-receiver", self.stand.path))
+            for r in self.receivers:
+                r.argv[0] = str(plants.without_keys(stands.BUILD / "gravel-receiver", self.stand.path))
 
     def stream_log(self, i):
         found = {"kind": "stream", "path": str(self.stand.path / ("r%d" % i)), "snapshot_interval": self.options.snapshot_interval}
