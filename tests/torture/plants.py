@@ -42,10 +42,14 @@ def without_keys(program, folder):
     return copy
 
 
-def lose_message(cluster, stream, before=0):
-    """Take a push out of the stream that was acknowledged; its sequence."""
+def last_message(cluster, stream):
+    """Its sequence."""
     with cluster.servers[0].client() as c:
-        sequence = c.stream(stream)["state"]["last_seq"] - before
+        return c.stream(stream)["state"]["last_seq"]
+
+
+def lose_message(cluster, stream, sequence):
+    """Take it out of the stream, as if it had never been acknowledged."""
+    with cluster.servers[0].client() as c:
         answer = c.request("$JS.API.STREAM.MSG.DELETE." + stream, json.dumps({"seq": sequence, "no_erase": True}).encode())
         assert answer.get("success"), answer
-        return sequence

@@ -202,10 +202,10 @@ class Chaos:
         struck = self.victims()
         for victim, server in struck:
             self.end(victim, server)
-        if w.options.plant == "message" and self.rng.random() < 0.5:
-            self.plant_loss()
         self.pause(0, 0.6)
         for victim, server in struck:
+            if server.alive():
+                continue
             if victim == "receiver" and w.machines_are_new and self.rng.random() < 0.25:
                 w.new_machine(server)
                 self.counts["new machine"] += 1
@@ -241,6 +241,9 @@ class Chaos:
     def end(self, victim, server):
         if victim == "receiver" and self.world.machines_are_new and self.rng.random() < 0.2:
             self.kill_snapshot(server)
+        if self.rng.random() < 0.1:
+            self.freeze(victim, server)
+            return
         if victim != "nats" and self.rng.random() < 0.15:
             assert server.stop(30) == 0, "%s did not end well:\n%s" % (server.name, server.log[-2000:])
             self.counts["SIGTERM of a " + victim] += 1
@@ -248,19 +251,23 @@ class Chaos:
             server.kill_group()
             self.dies("kill -9 of %s" % victim)
 
+    def freeze(self, victim, server):
+        """It stands still, and goes on as if nothing had happened; others may have given it up."""
+        server.signal(signal.SIGSTOP)
+        self.pause(0.2, 5)
+        server.signal(signal.SIGCONT)
+        self.counts["%s stood still" % victim] += 1
+
     def plant_loss(self):
-        """The stream loses what it acknowledged, while no receiver has it."""
+        """The stream loses what it acknowledged to pollers, while no receiver has it."""
         w = self.world
-        if not all(s.alive() for s in w.cluster.servers):
-            return
-        dead = [r for r in w.receivers if r.alive()]
-        for r in dead:
+        for r in w.receivers:
             r.kill_group()
-        self.pause(0.5, 0.5)
-        for before in range(3):
-            plants.lose_message(w.cluster, w.streams[0], before)
-            self.counts["planted loss of a message"] += 1
-        for r in dead:
+        begin = plants.last_message(w.cluster, w.streams[0])
+        eventually(lambda: plants.last_message(w.cluster, w.streams[0]) >= begin + 20, 30, what="pollers took 20 pushes")
+        for sequence in range(begin + 1, begin + 11):
+            plants.lose_message(w.cluster, w.streams[0], sequence)
+        for r in w.receivers:
             r.spawn()
 
     def run(self):
@@ -279,6 +286,8 @@ class Chaos:
                 s.spawn()
         for s in w.receivers + w.pollers:
             w.wait_ready(s)
+        if w.options.plant == "message":
+            self.plant_loss()
 
 
 def restarts(world, say):
