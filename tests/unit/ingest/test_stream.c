@@ -138,30 +138,36 @@ static void fill_part(struct message *message, int part, int64_t time_ms) {
 	fill(message, push, part == 0 ? GS_STR("# TYPE parted coun") : GS_STR("ter\nparted 1\n"));
 }
 
+static void write_random_body(struct gs_buf *out, struct gs_wire_push *push, size_t i) {
+	gs_buf_printf(out, "3:job1:%c", 'a' + (int)below(3));
+	push->labels_size = out->n;
+	if (push->op == GS_WIRE_PUSH && below(6) == 0) {
+		push->ttl_ms = 1 + below(3000);
+		gs_buf_cstr(out, "# TYPE left gauge\nleft 1\n");
+	} else if (push->op == GS_WIRE_PUSH && below(10) == 0) {
+		gs_buf_cstr(out, "# TYPE c1 gauge\nc1 1\n"); /* refused where c1 is a counter */
+	} else if (push->op == GS_WIRE_PUSH || push->op == GS_WIRE_PUSH_INGEST) {
+		gs_buf_printf(out, "# TYPE c%zu counter\nc%zu %u\n", i % NAMES, i % NAMES, below(100));
+		gs_buf_printf(out, "# TYPE p%zu gauge\np%zu{clearmode=\"mean10s\"} %u\n", i % 2, i % 2, below(9));
+	} else if (push->op == GS_WIRE_PUSH_GATEWAY_PUT || push->op == GS_WIRE_PUSH_GATEWAY_POST) {
+		gs_buf_printf(out, below(5) == 0 ? "g %u 5000\n" : "g %u\n", below(9));
+	}
+}
+
 static void fill_random(struct message *message, size_t i, int64_t time_ms) {
 	static const enum gs_wire_push_op ops[] = {GS_WIRE_PUSH, GS_WIRE_PUSH, GS_WIRE_PUSH, GS_WIRE_PUSH_INGEST,
 	    GS_WIRE_PUSH_DELETE, GS_WIRE_PUSH_GATEWAY_PUT, GS_WIRE_PUSH_GATEWAY_POST, GS_WIRE_PUSH_GATEWAY_DELETE};
-	char body[200], token[32], key[32];
-	struct gs_wire_push push = {
-	    .op = ops[below(8)], .time_ms = time_ms, .parts = 1, .publisher = GS_STR("r1"), .labels_size = 8};
+	struct gs_wire_push push = {.op = ops[below(8)], .time_ms = time_ms, .parts = 1, .publisher = GS_STR("r1")};
+	char token[32], key[32];
+	struct gs_buf body;
+	gs_buf_init(&body, 1000);
 	snprintf(token, sizeof(token), "0123456789abcdef-%zu", i);
 	snprintf(key, sizeof(key), "key-%u", below(40));
-	snprintf(body, sizeof(body), "3:job1:%c", 'a' + (int)below(3));
-	if (push.op == GS_WIRE_PUSH && below(6) == 0) {
-		push.ttl_ms = 1 + below(3000);
-		strcat(body, "# TYPE left gauge\nleft 1\n");
-	} else if (push.op == GS_WIRE_PUSH && below(10) == 0) {
-		strcat(body, "# TYPE c1 gauge\nc1 1\n"); /* refused where c1 is a counter */
-	} else if (push.op == GS_WIRE_PUSH || push.op == GS_WIRE_PUSH_INGEST) {
-		sprintf(body + strlen(body), "# TYPE c%zu counter\nc%zu %u\n", i % NAMES, i % NAMES, below(100));
-		sprintf(
-		    body + strlen(body), "# TYPE p%zu gauge\np%zu{clearmode=\"mean10s\"} %u\n", i % 2, i % 2, below(9));
-	} else if (push.op == GS_WIRE_PUSH_GATEWAY_PUT || push.op == GS_WIRE_PUSH_GATEWAY_POST) {
-		sprintf(body + strlen(body), below(5) == 0 ? "g 1 5000\n" : "g %u\n", below(9));
-	}
+	write_random_body(&body, &push, i);
 	push.token = below(3) != 0 ? gs_str_of(token) : GS_STR("");
 	push.id = push.token.n != 0 && below(2) == 0 ? push.token : gs_str_of(key);
-	fill(message, push, gs_str_of(body));
+	fill(message, push, gs_buf_slice(&body));
+	gs_buf_free(&body);
 }
 
 /* What a stream may hold: pushes of pollers and receivers, parts, what nobody understands. */
