@@ -381,6 +381,12 @@ static int64_t ttl_of(const struct gs_ingest *ingest, const struct gs_ingest_pus
 	return named ? push->ttl_ms : INGEST_TTL_MS;
 }
 
+/* Of one entry: at least the default, so that it binds all receivers alike unless they go beyond it. */
+static size_t stream_samples(const struct gs_ingest *ingest) {
+	size_t n = ingest->options.push_samples;
+	return n > GS_LIMIT_PUSH_SAMPLES ? n : GS_LIMIT_PUSH_SAMPLES;
+}
+
 static enum gs_status read_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
     bool logged, struct gs_error *why) {
 	struct gs_batch_options options = {
@@ -392,6 +398,9 @@ static enum gs_status read_push(struct gs_ingest *ingest, struct entry *entry, c
 	    .gateway = entry->kind == ENTRY_GATEWAY,
 	    .max_samples = SIZE_MAX,
 	};
+	/* What stands in a stream anybody may have put there, and it is read again and again. */
+	if (gs_ingest_reads_log(ingest))
+		options.max_samples = stream_samples(ingest);
 	if (!logged) {
 		options.max_samples = ingest->options.push_samples;
 		options.max_labels = ingest->options.max_labels;

@@ -386,6 +386,21 @@ static void test_made_anew(void **state) {
 	say(ingest, 2, START_MS + 201, "t-1", "t-1", BODY);
 	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 13\n");
 	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 13);
+	/* And if it happens while a push has one of its parts there. */
+	struct message part = {.sequence = 3, .stored_ms = START_MS + 202};
+	snprintf(open_push.id, sizeof(open_push.id), "half");
+	fill_part(&part, 0, part.stored_ms);
+	feed(ingest, &part);
+	clear(&part);
+	say(ingest, 4, START_MS + 203, "t-1", "t-1", BODY);
+	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 15);
+	gs_ingest_free(ingest);
+	ingest = open_stream(folder, &sequence);
+	assert_int_equal(sequence, 2);
+	gs_ingest_pushed_begin(ingest, 1, 1, true);
+	say(ingest, 1, START_MS + 300, "t-1", "t-1", BODY);
+	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 15\n");
+	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 16);
 	assert_int_equal(seen.failed, 0);
 	gs_ingest_free(ingest);
 	folder_free(folder);
