@@ -52,11 +52,11 @@ static enum gs_status put(void *ctx, struct gs_str bytes) {
 	return gs_snapshot_writer_put(ctx, bytes);
 }
 
-static enum gs_status put_keys(const struct gs_keys *keys, struct gs_snapshot_writer *writer) {
+static enum gs_status put_keys(const struct gs_push_keys *keys, struct gs_snapshot_writer *writer) {
 	enum gs_status status = GS_OK;
-	for (size_t i = 0; i < gs_keys_held(keys) && status == GS_OK; i++) {
+	for (size_t i = 0; i < gs_push_keys_held(keys) && status == GS_OK; i++) {
 		unsigned char key[GS_KEY_SAVED];
-		gs_keys_save(keys, i, key);
+		gs_push_keys_save(keys, i, key);
 		status = gs_snapshot_writer_put(writer, gs_str_make((const char *)key, sizeof(key)));
 	}
 	return status;
@@ -71,7 +71,7 @@ static enum gs_status fill(void *ctx, struct gs_snapshot_writer *writer) {
 	put_u64(head, (uint64_t)applied->time_ms);
 	put_u64(head + 8, applied->mark.sequence);
 	put_u64(head + 16, (uint64_t)applied->mark.stored_ms);
-	put_u64(head + 24, gs_keys_held(ingest->keys));
+	put_u64(head + 24, gs_push_keys_held(ingest->keys));
 	put_u64(head + 32, gs_ingest_reads_log(ingest));
 	put_u64(head + 40, applied->last.sequence);
 	put_u64(head + 48, (uint64_t)applied->last.stored_ms);
@@ -142,7 +142,7 @@ static enum gs_status load_head(struct gs_ingest *ingest, struct source *source)
 	for (uint64_t n = get_u64(head + 24); n != 0 && status == GS_OK; n--) {
 		status = get_all(source, key, sizeof(key));
 		if (status == GS_OK)
-			status = gs_keys_load(ingest->keys, key);
+			status = gs_push_keys_load(ingest->keys, key);
 	}
 	return status;
 }

@@ -131,7 +131,7 @@ static void test_no_memory(void **state) {
 		if (status != GS_OK && !(failed && status == GS_ENOMEM))
 			fail_msg("at %d: %s: %s", (int)n, gs_status_name(status), err.text);
 		if (!failed)
-			assert_int_equal(gs_keys_held(ingest->keys), 100);
+			assert_int_equal(gs_push_keys_held(ingest->keys), 100);
 		gs_snapshot_reader_close(reader);
 		gs_ingest_free(ingest);
 	}

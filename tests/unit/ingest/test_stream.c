@@ -212,7 +212,7 @@ static char *everything(struct gs_ingest *ingest) {
 	gs_lock_take(&ingest->turn_lock);
 	gs_lock_pass(&ingest->turn_lock, &ingest->store_lock);
 	gs_buf_printf(&out, "position %llu, time %lld, keys %zu\n", (unsigned long long)ingest->applied.position,
-	    (long long)ingest->applied.time_ms, gs_keys_held(ingest->keys));
+	    (long long)ingest->applied.time_ms, gs_push_keys_held(ingest->keys));
 	gs_lock_release(&ingest->store_lock);
 	gs_buf_char(&out, '\0');
 	return gs_buf_take(&out, &n);
