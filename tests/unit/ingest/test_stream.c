@@ -25,11 +25,14 @@ static struct {
 } seen;
 
 static void on_applied(void *ctx, struct gs_str token, enum gs_status status, const struct gs_error *err) {
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* there may be two of them */
 	(void)ctx;
+	pthread_mutex_lock(&mutex);
 	snprintf(seen.token, sizeof(seen.token), "%.*s", GS_FMT(token));
 	snprintf(seen.text, sizeof(seen.text), "%s", err->text);
 	seen.status = status;
 	seen.applied++;
+	pthread_mutex_unlock(&mutex);
 }
 
 static enum gs_status on_fetch(void *ctx, uint64_t position, struct gs_error *err) {
