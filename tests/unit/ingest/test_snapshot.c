@@ -104,6 +104,49 @@ static void test_no_state(void **state) {
 	}
 }
 
+static enum gs_status fill_buf(void *ctx, struct gs_snapshot_writer *writer) {
+	return gs_snapshot_writer_put(writer, gs_buf_slice(ctx));
+}
+
+/* The first version said nothing of which log it belongs to: there was one. */
+static void test_version_1(void **state) {
+	(void)state;
+	char *folder = folder_new(), *older = folder_new();
+	struct gs_ingest *ingest = durable_open(folder);
+	assert_int_equal(push(ingest, "key", BODY), GS_OK);
+	gs_ingest_free(ingest);
+	struct gs_snapshot_reader *reader = NULL;
+	struct gs_error err = {0};
+	struct gs_buf all, old;
+	struct gs_str some = {0};
+	gs_buf_init(&all, 1 << 20);
+	gs_buf_init(&old, 1 << 20);
+	assert_int_equal(gs_snapshots_open(folder, &reader, &err), GS_OK);
+	struct gs_snapshot_info info = gs_snapshot_reader_info(reader);
+	do {
+		assert_int_equal(gs_snapshot_reader_get(reader, &some), GS_OK);
+		gs_buf_str(&all, some);
+	} while (some.n != 0);
+	/* Magic, version, time, mark and number of keys; then three numbers that are new. */
+	enum { VERSION_AT = 16, OLD = VERSION_AT + 8 * 5, NEW = OLD + 8 * 3 };
+	assert_int_equal(all.p[VERSION_AT], 2);
+	gs_buf_add(&old, all.p, OLD);
+	gs_buf_add(&old, all.p + NEW, all.n - NEW);
+	old.p[VERSION_AT] = 1;
+	assert_int_equal(gs_snapshots_write(older, &info, fill_buf, &old, &err), GS_OK);
+	gs_snapshot_reader_close(reader);
+	ingest = durable_open(older);
+	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 1\n");
+	assert_int_equal(push(ingest, "key", BODY), GS_OK);
+	assert_int_equal(push(ingest, "", BODY), GS_OK);
+	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 2\n");
+	gs_ingest_free(ingest);
+	gs_buf_free(&all);
+	gs_buf_free(&old);
+	folder_free(folder);
+	folder_free(older);
+}
+
 static void test_no_memory(void **state) {
 	(void)state;
 	char *folder = folder_new();
@@ -143,6 +186,7 @@ int main(void) {
 	    cmocka_unit_test(test_forked),
 	    cmocka_unit_test(test_failing),
 	    cmocka_unit_test(test_no_state),
+	    cmocka_unit_test(test_version_1),
 	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
