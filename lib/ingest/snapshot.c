@@ -33,6 +33,8 @@
 #define BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
 #define SHARES 4 /* of the log's size between two snapshots: there are two of them, and one is being written */
 #define NICE 10
+#define CHILD_MS 5000 /* that a stop waits for the child */
+#define CHILD_POLL_MS 10
 
 /* Head and keys: they stand before the store, which reads to the end. */
 
@@ -263,6 +265,20 @@ static void reap(struct gs_ingest *ingest, bool wait) {
 		failed(ingest, told && report.text[0] != '\0' ? report.text : "the process that wrote it was killed");
 }
 
+/* One that hangs is ended: what it would have written the parent writes. */
+static void await_child(struct gs_ingest *ingest) {
+	int64_t until_ms = gs_clock_mono_ms() + CHILD_MS;
+	while (ingest->snapper.child != 0 && gs_clock_mono_ms() < until_ms) {
+		reap(ingest, false);
+		if (ingest->snapper.child != 0)
+			gs_clock_sleep_ms(CHILD_POLL_MS);
+	}
+	if (ingest->snapper.child == 0)
+		return;
+	(void)kill(ingest->snapper.child, SIGKILL);
+	reap(ingest, true);
+}
+
 static bool is_due(struct gs_ingest *ingest) {
 	struct snapper *snapper = &ingest->snapper;
 	uint64_t max = ingest->options.log.max_bytes / SHARES;
@@ -327,8 +343,7 @@ void gs_snapper_finish(struct gs_ingest *ingest) {
 	struct gs_error err = {0};
 	if (!gs_ingest_is_kept(ingest))
 		return;
-	if (ingest->snapper.child != 0)
-		reap(ingest, true);
+	await_child(ingest);
 	if (ingest->phase != PHASE_READY || ingest->applied.changes == ingest->snapper.changes)
 		return;
 	if (write_one(ingest, &err) != GS_OK)

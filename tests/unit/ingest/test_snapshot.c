@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "durable.h"
@@ -66,6 +67,66 @@ static void test_failing(void **state) {
 	gs_ingest_refresh(ingest);
 	assert_true(durable_metric(GS_M_SNAPSHOTS) == 1);
 	gs_ingest_free(ingest);
+	folder_free(folder);
+}
+
+/* A process that a thread of this one made, once it is stopped; 0: there is none. */
+static pid_t stopped_child(void) {
+	char path[PATH_MAX], line[256] = "";
+	struct dirent *entry;
+	int child = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	while (child == 0 && (entry = readdir(tasks)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/children", entry->d_name);
+		FILE *file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		if (fscanf(file, "%d", &child) != 1)
+			child = 0;
+		fclose(file);
+	}
+	closedir(tasks);
+	if (child == 0 || kill(child, SIGSTOP) != 0)
+		return 0;
+	gs_clock_sleep_ms(10);
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	FILE *file = fopen(path, "r");
+	bool stopped = file != NULL && fgets(line, sizeof(line), file) != NULL && strstr(line, ") T ") != NULL;
+	if (file != NULL)
+		fclose(file);
+	return stopped ? child : 0;
+}
+
+/* A child that hangs is ended at a stop, and what it would have written is written. */
+static void test_hanging(void **state) {
+	(void)state;
+	char *folder = folder_new();
+	struct gs_ingest_options options = durable_options(folder);
+	options.log.snapshot_ms = 1;
+	struct gs_ingest *ingest = durable_open_with(&options);
+	pid_t child = 0;
+	/* With a store that takes some time to write. */
+	struct gs_buf body;
+	gs_buf_init(&body, 1 << 20);
+	for (int i = 0; i < 4900; i++)
+		gs_buf_printf(&body, "g{i=\"%d\"} 1\n", i);
+	gs_buf_cstr(&body, "last 1\n");
+	gs_buf_char(&body, '\0');
+	for (int n = 0; child == 0; n++) {
+		assert_int_equal(push(ingest, "", body.p), GS_OK);
+		for (int i = 0; i < 20000 && child == 0; i++) {
+			usleep(100);
+			child = stopped_child();
+		}
+		assert_true(n < 10);
+	}
+	gs_ingest_free(ingest);
+	assert_int_equal(kill(child, 0), -1);
+	ingest = durable_open(folder);
+	assert_int_equal(ingest->replayed, 0);
+	assert_string_equal(durable_text(ingest, "last"), "# TYPE last untyped\nlast 1\n");
+	gs_ingest_free(ingest);
+	gs_buf_free(&body);
 	folder_free(folder);
 }
 
@@ -186,6 +247,7 @@ int main(void) {
 	    cmocka_unit_test(test_forked),
 	    cmocka_unit_test(test_failing),
 	    cmocka_unit_test(test_no_state),
+	    cmocka_unit_test(test_hanging),
 	    cmocka_unit_test(test_version_1),
 	    cmocka_unit_test(test_no_memory),
 	};
