@@ -252,12 +252,14 @@ class Bench:
         for _ in range(o.runs):
             for receiver, found in runs.items():
                 receiver.start(NEVER)
+                before = receiver.child.rss_mb()
                 run = receiver.push_for(self.three, o.groups)
+                run.update(rss_before=before, rss_after=receiver.child.rss_mb())
                 found.append(run)
                 receiver.stop()
         files, streams = runs[self.receiver], runs[streamed]
         for name, unit, key in (("", "pushes/s", "rate"), ("_p50", "ms", "p50_ms"), ("_p99", "ms", "p99_ms"), ("_max", "ms", "max_ms"),
-                                ("_cpu", "us/push", "server_cpu_us")):
+                                ("_cpu", "us/push", "server_cpu_us"), ("_rss_before", "MB", "rss_before"), ("_rss_after", "MB", "rss_after")):
             base = statistics.median(column(files, key))
             print_result("durable.stream.push" + name, unit, column(streams, key), peer="a log in a file", peer_value=base,
                          ratio=statistics.median(column(streams, key)) / base)
