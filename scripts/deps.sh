@@ -13,13 +13,13 @@ GRAVEL_DEB_BUILD="gcc libc6-dev cmake ninja-build pkg-config curl libnats-dev li
 	libzstd-dev zlib1g-dev libpcre2-dev libsqlite3-dev libssl-dev libxxhash-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler
 	libjansson-dev libc-ares-dev"
 # The two libraries at the end are what unbound, which is only unpacked, needs beside those of the build.
-GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format
+GRAVEL_DEB_TEST="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client clang clang-format openssl zstd
 	libevent-2.1-7 libpython3.11"
 
 GRAVEL_EL_BUILD="gcc cmake ninja-build pkgconf-pkg-config curl libmicrohttpd-devel libcurl-devel libzstd-devel zlib-devel
 	pcre2-devel sqlite-devel openssl-devel xxhash-devel libyaml-devel protobuf-c-devel protobuf-c-compiler
 	jansson-devel c-ares-devel"
-GRAVEL_EL_TEST="libcmocka-devel python3 python3-pytest python3-pytest-xdist clang clang-tools-extra libasan libubsan libtsan"
+GRAVEL_EL_TEST="libcmocka-devel python3 python3-pytest python3-pytest-xdist clang clang-tools-extra openssl zstd libasan libubsan libtsan"
 
 # variable, Debian package, path inside it, names under which it may be on PATH
 GRAVEL_PEERS="

@@ -264,6 +264,7 @@ static void attempt(struct gs_bus_consumer *c) {
 
 void *gs_consume_main(void *arg) {
 	struct gs_bus_consumer *c = arg;
+	pthread_setname_np(pthread_self(), "consumer");
 	c->wait_ms = GS_BUS_BACKOFF_MIN_MS;
 	while ((c->session = gs_link_wait_ready(c->bus, c->lane)) != NULL) {
 		attempt(c);

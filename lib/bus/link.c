@@ -493,6 +493,7 @@ static bool begin_attempt(struct gs_bus *bus) {
 
 void *gs_link_main(void *arg) {
 	struct gs_bus *bus = arg;
+	pthread_setname_np(pthread_self(), "bus");
 	bus->next_url = random_below(bus, bus->nurls);
 	for (size_t tried = 1; begin_attempt(bus); tried++) {
 		bool lived = attempt(bus, bus->next_url);

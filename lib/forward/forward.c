@@ -32,7 +32,7 @@ struct flying {
 	bool awaited; /* it has not come back yet */
 	bool applied; /* it has, and the two below say what became of it */
 	enum gs_status status;
-	int64_t since_ms; /* monotonic */
+	int64_t since_ns; /* monotonic */
 	size_t bytes;
 	bool failed;
 	bool refused; /* published only so that its group remembers the failure */
@@ -166,6 +166,12 @@ static bool is_over_locked(struct gs_forward *forward, uint32_t i, struct flying
 	return true;
 }
 
+/* For a receiver the stream is its push log. */
+static void count_logged(int64_t took_ns, bool failed) {
+	gs_metric_observe(GS_M_LOG_COMMIT, (double)took_ns / 1e9);
+	gs_metric_add(failed ? GS_M_LOG_FAILURES : GS_M_LOG_ENTRIES, 1);
+}
+
 /* Give back what the push owes no more; the last one answers. */
 static void settle(struct gs_forward *forward, uint32_t i, uint32_t n, bool failed) {
 	struct flying over;
@@ -174,8 +180,13 @@ static void settle(struct gs_forward *forward, uint32_t i, uint32_t n, bool fail
 	assert(flying->owed >= n);
 	flying->owed -= n;
 	flying->failed |= failed;
+	bool logged = forward->options.awaits && flying->owed == 0;
+	int64_t took_ns = gs_clock_mono_ns() - flying->since_ns;
+	failed = flying->failed;
 	bool is_over = is_over_locked(forward, i, &over);
 	gs_lock_release(&forward->lock);
+	if (logged)
+		count_logged(took_ns, failed);
 	if (is_over)
 		answer(&over);
 }
@@ -212,7 +223,7 @@ static enum gs_status begin(struct gs_forward *forward, size_t bytes, const stru
 		*flying = (struct flying){.serial = flying->serial,
 		    .owed = 1,
 		    .awaited = forward->options.awaits,
-		    .since_ms = gs_clock_mono_ms(),
+		    .since_ns = gs_clock_mono_ns(),
 		    .bytes = bytes,
 		    .refused = refused != NULL,
 		    .done = push->done,
@@ -444,12 +455,12 @@ void gs_forward_applied(
 }
 
 /* The next one from ${from} on that waits for nothing but to be applied, and that for too long. */
-static bool give_up_one(struct gs_forward *forward, uint32_t *from, int64_t before_ms, struct flying *over) {
+static bool give_up_one(struct gs_forward *forward, uint32_t *from, int64_t before_ns, struct flying *over) {
 	bool found = false;
 	gs_lock_take(&forward->lock);
 	for (; !found && forward->count != 0 && *from < forward->options.pushes_in_flight; ++*from) {
 		struct flying *flying = &forward->slots[*from];
-		if (!flying->awaited || flying->owed != 0 || flying->since_ms > before_ms)
+		if (!flying->awaited || flying->owed != 0 || flying->since_ns > before_ns)
 			continue;
 		flying->failed = true;
 		gs_error_set(
@@ -461,9 +472,9 @@ static bool give_up_one(struct gs_forward *forward, uint32_t *from, int64_t befo
 }
 
 void gs_forward_sweep(struct gs_forward *forward, int64_t max_ms) {
-	int64_t before_ms = gs_clock_mono_ms() - max_ms;
+	int64_t before_ns = gs_clock_mono_ns() - max_ms * 1000000;
 	struct flying over;
-	for (uint32_t i = 0; give_up_one(forward, &i, before_ms, &over);)
+	for (uint32_t i = 0; give_up_one(forward, &i, before_ns, &over);)
 		answer(&over);
 }
 

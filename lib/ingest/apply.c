@@ -54,17 +54,17 @@ enum gs_status gs_apply_push_locked(struct gs_ingest *ingest, struct entry *entr
 	if (entry->last.sequence != 0)
 		applied->last = entry->last;
 	gs_metric_add(GS_M_EXPIRED, (double)gs_store_expire_pushed(ingest->store, entry->time_ms));
-	gs_keys_forget(ingest->keys, applied->time_ms);
-	if (entry->once && gs_keys_has(ingest->keys, entry->key)) {
+	gs_push_keys_forget(ingest->keys, applied->time_ms);
+	if (entry->once && gs_push_keys_has(ingest->keys, entry->key)) {
 		entry->duplicate = true;
 		return GS_OK;
 	}
-	if (entry->once && gs_keys_reserve(ingest->keys) != GS_OK)
+	if (entry->once && gs_push_keys_reserve(ingest->keys) != GS_OK)
 		return GS_ENOMEM;
 	enum gs_status status = change(ingest, entry);
 	/* What was refused did not count: with the same key it may come again. */
 	if (status == GS_OK && entry->once && entry->refused == NULL)
-		gs_keys_add(ingest->keys, entry->key, applied->time_ms);
+		gs_push_keys_add(ingest->keys, entry->key, applied->time_ms);
 	return status;
 }
 

@@ -98,7 +98,7 @@ static void tick(struct gs_ingest *ingest) {
 		stale = gs_store_expire_scraped(ingest->store, gs_clock_wall_ms());
 	else
 		gs_store_expire(ingest->store, gs_clock_wall_ms(), &stale, &expired);
-	gs_metric_set(GS_M_KEYS, (double)gs_keys_held(ingest->keys));
+	gs_metric_set(GS_M_KEYS, (double)gs_push_keys_held(ingest->keys));
 	bool due = gs_store_expires_ms(ingest->store) <= gs_clock_wall_ms();
 	gs_ingest_store_release(ingest);
 	if (due && gs_ingest_keeps_log(ingest))
@@ -171,7 +171,7 @@ static enum gs_status open_parts(struct gs_ingest *ingest) {
 	ingest->topic = gs_strdup(gs_str_of(options->topic));
 	ingest->pushed = gs_pushed_new();
 	ingest->store = gs_store_new(&options->store);
-	ingest->keys = gs_keys_new(window_ms != 0 ? window_ms : GS_LIMIT_KEY_WINDOW_MS, GS_LIMIT_KEYS);
+	ingest->keys = gs_push_keys_new(window_ms != 0 ? window_ms : GS_LIMIT_KEY_WINDOW_MS, GS_LIMIT_KEYS);
 	ingest->pieces = gs_pieces_new(GS_LIMIT_RENDER_CACHE);
 	ingest->publishers = gs_map_new(GS_LIMIT_GROUPS);
 	ingest->own_batch = gs_batch_new();
@@ -282,7 +282,7 @@ void gs_ingest_free(struct gs_ingest *ingest) {
 	gs_journal_close(ingest->journal);
 	gs_pieces_free(ingest->pieces);
 	gs_store_free(ingest->store);
-	gs_keys_free(ingest->keys);
+	gs_push_keys_free(ingest->keys);
 	gs_free(ingest->folder);
 	gs_batch_free(ingest->own_batch);
 	gs_expo_parser_free(ingest->own_parser);
@@ -381,6 +381,12 @@ static int64_t ttl_of(const struct gs_ingest *ingest, const struct gs_ingest_pus
 	return named ? push->ttl_ms : INGEST_TTL_MS;
 }
 
+/* Of one entry: at least the default, so that it binds all receivers alike unless they go beyond it. */
+static size_t stream_samples(const struct gs_ingest *ingest) {
+	size_t n = ingest->options.push_samples;
+	return n > GS_LIMIT_PUSH_SAMPLES ? n : GS_LIMIT_PUSH_SAMPLES;
+}
+
 static enum gs_status read_push(struct gs_ingest *ingest, struct entry *entry, const struct gs_ingest_push *push,
     bool logged, struct gs_error *why) {
 	struct gs_batch_options options = {
@@ -392,6 +398,9 @@ static enum gs_status read_push(struct gs_ingest *ingest, struct entry *entry, c
 	    .gateway = entry->kind == ENTRY_GATEWAY,
 	    .max_samples = SIZE_MAX,
 	};
+	/* What stands in a stream anybody may have put there, and it is read again and again. */
+	if (gs_ingest_reads_log(ingest))
+		options.max_samples = stream_samples(ingest);
 	if (!logged) {
 		options.max_samples = ingest->options.push_samples;
 		options.max_labels = ingest->options.max_labels;

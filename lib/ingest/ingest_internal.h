@@ -138,7 +138,7 @@ struct gs_ingest {
 	struct gs_lock turn_lock;
 	struct gs_lock store_lock;
 	struct gs_store *store;
-	struct gs_keys *keys;
+	struct gs_push_keys *keys;
 	struct applied applied;
 
 	struct gs_pieces *pieces; /* has a lock of its own */

@@ -17,7 +17,7 @@ struct place {
 };
 
 /* A ring of places, and a table of their numbers by hash, with open addressing. Both have sizes that are powers of two. */
-struct gs_keys {
+struct gs_push_keys {
 	int64_t window_ms;
 	size_t max;
 	struct place *ring;
@@ -31,8 +31,8 @@ struct gs_key_hash gs_key_hash(struct gs_str key) {
 	return (struct gs_key_hash){gs_hash_stable(key, SEED_A), gs_hash_stable(key, SEED_B)};
 }
 
-struct gs_keys *gs_keys_new(int64_t window_ms, size_t max) {
-	struct gs_keys *keys = gs_alloc(sizeof(*keys));
+struct gs_push_keys *gs_push_keys_new(int64_t window_ms, size_t max) {
+	struct gs_push_keys *keys = gs_alloc(sizeof(*keys));
 	if (keys == NULL)
 		return NULL;
 	keys->window_ms = window_ms;
@@ -40,7 +40,7 @@ struct gs_keys *gs_keys_new(int64_t window_ms, size_t max) {
 	return keys;
 }
 
-void gs_keys_free(struct gs_keys *keys) {
+void gs_push_keys_free(struct gs_push_keys *keys) {
 	if (keys == NULL)
 		return;
 	gs_free(keys->ring);
@@ -48,20 +48,20 @@ void gs_keys_free(struct gs_keys *keys) {
 	gs_free(keys);
 }
 
-size_t gs_keys_held(const struct gs_keys *keys) {
+size_t gs_push_keys_held(const struct gs_push_keys *keys) {
 	return keys->n;
 }
 
-static size_t place_of(const struct gs_keys *keys, size_t i) {
+static size_t place_of(const struct gs_push_keys *keys, size_t i) {
 	return (keys->first + i) & (keys->cap - 1);
 }
 
-static size_t mask_of(const struct gs_keys *keys) {
+static size_t mask_of(const struct gs_push_keys *keys) {
 	return 2 * keys->cap - 1;
 }
 
 /* Where the hash stands in the table, or the empty slot where it would. */
-static size_t slot_of(const struct gs_keys *keys, struct gs_key_hash hash) {
+static size_t slot_of(const struct gs_push_keys *keys, struct gs_key_hash hash) {
 	size_t mask = mask_of(keys), slot = hash.a & mask;
 	for (; keys->table[slot] != 0; slot = (slot + 1) & mask) {
 		const struct place *place = &keys->ring[keys->table[slot] - 1];
@@ -71,12 +71,12 @@ static size_t slot_of(const struct gs_keys *keys, struct gs_key_hash hash) {
 	return slot;
 }
 
-bool gs_keys_has(const struct gs_keys *keys, struct gs_key_hash hash) {
+bool gs_push_keys_has(const struct gs_push_keys *keys, struct gs_key_hash hash) {
 	return keys->n != 0 && keys->table[slot_of(keys, hash)] != 0;
 }
 
 /* Close the gap, so that no search ends before what it looks for. */
-static void empty_slot(struct gs_keys *keys, size_t gap) {
+static void empty_slot(struct gs_push_keys *keys, size_t gap) {
 	size_t mask = mask_of(keys);
 	for (size_t slot = (gap + 1) & mask; keys->table[slot] != 0; slot = (slot + 1) & mask) {
 		size_t home = keys->ring[keys->table[slot] - 1].hash.a & mask;
@@ -88,15 +88,15 @@ static void empty_slot(struct gs_keys *keys, size_t gap) {
 	keys->table[gap] = 0;
 }
 
-static void forget_oldest(struct gs_keys *keys) {
+static void forget_oldest(struct gs_push_keys *keys) {
 	empty_slot(keys, slot_of(keys, keys->ring[keys->first].hash));
 	keys->first = place_of(keys, 1);
 	keys->n--;
 }
 
-static enum gs_status grow(struct gs_keys *keys) {
+static enum gs_status grow(struct gs_push_keys *keys) {
 	size_t cap = keys->cap == 0 ? START : 2 * keys->cap;
-	struct gs_keys grown = {.window_ms = keys->window_ms, .max = keys->max, .cap = cap, .n = keys->n};
+	struct gs_push_keys grown = {.window_ms = keys->window_ms, .max = keys->max, .cap = cap, .n = keys->n};
 	grown.ring = gs_alloc_array(cap, sizeof(*grown.ring));
 	grown.table = gs_alloc_array(2 * cap, sizeof(*grown.table));
 	if (grown.ring == NULL || grown.table == NULL) {
@@ -114,11 +114,11 @@ static enum gs_status grow(struct gs_keys *keys) {
 	return GS_OK;
 }
 
-enum gs_status gs_keys_reserve(struct gs_keys *keys) {
+enum gs_status gs_push_keys_reserve(struct gs_push_keys *keys) {
 	return keys->n == keys->cap && keys->n < keys->max ? grow(keys) : GS_OK;
 }
 
-void gs_keys_add(struct gs_keys *keys, struct gs_key_hash hash, int64_t time_ms) {
+void gs_push_keys_add(struct gs_push_keys *keys, struct gs_key_hash hash, int64_t time_ms) {
 	if (keys->n == keys->max)
 		forget_oldest(keys);
 	assert(keys->n < keys->cap);
@@ -134,7 +134,7 @@ void gs_keys_add(struct gs_keys *keys, struct gs_key_hash hash, int64_t time_ms)
 	keys->n++;
 }
 
-void gs_keys_forget(struct gs_keys *keys, int64_t now_ms) {
+void gs_push_keys_forget(struct gs_push_keys *keys, int64_t now_ms) {
 	while (keys->n != 0 && keys->ring[keys->first].time_ms < now_ms - keys->window_ms)
 		forget_oldest(keys);
 }
@@ -151,26 +151,26 @@ static uint64_t get_u64(const unsigned char *at) {
 	return n;
 }
 
-void gs_keys_save(const struct gs_keys *keys, size_t i, unsigned char out[GS_KEY_SAVED]) {
+void gs_push_keys_save(const struct gs_push_keys *keys, size_t i, unsigned char out[GS_KEY_SAVED]) {
 	const struct place *place = &keys->ring[place_of(keys, i)];
 	put_u64(out, place->hash.a);
 	put_u64(out + 8, place->hash.b);
 	put_u64(out + 16, (uint64_t)place->time_ms);
 }
 
-enum gs_status gs_keys_load(struct gs_keys *keys, const unsigned char in[GS_KEY_SAVED]) {
+enum gs_status gs_push_keys_load(struct gs_push_keys *keys, const unsigned char in[GS_KEY_SAVED]) {
 	struct gs_key_hash hash = {get_u64(in), get_u64(in + 8)};
 	int64_t time_ms = (int64_t)get_u64(in + 16);
 	bool falls = keys->n != 0 && time_ms < keys->ring[place_of(keys, keys->n - 1)].time_ms;
-	if (falls || gs_keys_has(keys, hash))
+	if (falls || gs_push_keys_has(keys, hash))
 		return GS_EINVAL;
-	enum gs_status status = gs_keys_reserve(keys);
+	enum gs_status status = gs_push_keys_reserve(keys);
 	if (status == GS_OK)
-		gs_keys_add(keys, hash, time_ms);
+		gs_push_keys_add(keys, hash, time_ms);
 	return status;
 }
 
-void gs_keys_check(const struct gs_keys *keys) {
+void gs_push_keys_check(const struct gs_push_keys *keys) {
 	size_t taken = 0;
 	assert(keys->n <= keys->cap && keys->n <= keys->max);
 	for (size_t i = 0; i < keys->n; i++) {

@@ -263,7 +263,7 @@ static void advance(struct gs_ingest *ingest, const struct gs_ingest_message *me
 static bool was_taken(struct gs_ingest *ingest, const struct gs_ingest_message *message, struct gs_str id) {
 	const struct stream_mark *start = &ingest->start;
 	gs_ingest_store_take(ingest);
-	bool known = gs_keys_has(ingest->keys, gs_key_hash(id));
+	bool known = gs_push_keys_has(ingest->keys, gs_key_hash(id));
 	gs_ingest_store_release(ingest);
 	return known || (message->sequence != 0 && message->sequence <= start->sequence &&
 			    message->stored_ms <= start->stored_ms);

@@ -33,6 +33,8 @@
 #define BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
 #define SHARES 4 /* of the log's size between two snapshots: there are two of them, and one is being written */
 #define NICE 10
+#define CHILD_MS 5000 /* that a stop waits for the child */
+#define CHILD_POLL_MS 10
 
 /* Head and keys: they stand before the store, which reads to the end. */
 
@@ -52,11 +54,11 @@ static enum gs_status put(void *ctx, struct gs_str bytes) {
 	return gs_snapshot_writer_put(ctx, bytes);
 }
 
-static enum gs_status put_keys(const struct gs_keys *keys, struct gs_snapshot_writer *writer) {
+static enum gs_status put_keys(const struct gs_push_keys *keys, struct gs_snapshot_writer *writer) {
 	enum gs_status status = GS_OK;
-	for (size_t i = 0; i < gs_keys_held(keys) && status == GS_OK; i++) {
+	for (size_t i = 0; i < gs_push_keys_held(keys) && status == GS_OK; i++) {
 		unsigned char key[GS_KEY_SAVED];
-		gs_keys_save(keys, i, key);
+		gs_push_keys_save(keys, i, key);
 		status = gs_snapshot_writer_put(writer, gs_str_make((const char *)key, sizeof(key)));
 	}
 	return status;
@@ -71,7 +73,7 @@ static enum gs_status fill(void *ctx, struct gs_snapshot_writer *writer) {
 	put_u64(head, (uint64_t)applied->time_ms);
 	put_u64(head + 8, applied->mark.sequence);
 	put_u64(head + 16, (uint64_t)applied->mark.stored_ms);
-	put_u64(head + 24, gs_keys_held(ingest->keys));
+	put_u64(head + 24, gs_push_keys_held(ingest->keys));
 	put_u64(head + 32, gs_ingest_reads_log(ingest));
 	put_u64(head + 40, applied->last.sequence);
 	put_u64(head + 48, (uint64_t)applied->last.stored_ms);
@@ -142,7 +144,7 @@ static enum gs_status load_head(struct gs_ingest *ingest, struct source *source)
 	for (uint64_t n = get_u64(head + 24); n != 0 && status == GS_OK; n--) {
 		status = get_all(source, key, sizeof(key));
 		if (status == GS_OK)
-			status = gs_keys_load(ingest->keys, key);
+			status = gs_push_keys_load(ingest->keys, key);
 	}
 	return status;
 }
@@ -263,6 +265,20 @@ static void reap(struct gs_ingest *ingest, bool wait) {
 		failed(ingest, told && report.text[0] != '\0' ? report.text : "the process that wrote it was killed");
 }
 
+/* One that hangs is ended: what it would have written the parent writes. */
+static void await_child(struct gs_ingest *ingest) {
+	int64_t until_ms = gs_clock_mono_ms() + CHILD_MS;
+	while (ingest->snapper.child != 0 && gs_clock_mono_ms() < until_ms) {
+		reap(ingest, false);
+		if (ingest->snapper.child != 0)
+			gs_clock_sleep_ms(CHILD_POLL_MS);
+	}
+	if (ingest->snapper.child == 0)
+		return;
+	(void)kill(ingest->snapper.child, SIGKILL);
+	reap(ingest, true);
+}
+
 static bool is_due(struct gs_ingest *ingest) {
 	struct snapper *snapper = &ingest->snapper;
 	uint64_t max = ingest->options.log.max_bytes / SHARES;
@@ -327,8 +343,7 @@ void gs_snapper_finish(struct gs_ingest *ingest) {
 	struct gs_error err = {0};
 	if (!gs_ingest_is_kept(ingest))
 		return;
-	if (ingest->snapper.child != 0)
-		reap(ingest, true);
+	await_child(ingest);
 	if (ingest->phase != PHASE_READY || ingest->applied.changes == ingest->snapper.changes)
 		return;
 	if (write_one(ingest, &err) != GS_OK)

@@ -36,13 +36,16 @@ enum stream_news gs_stream_see(struct gs_ingest *ingest, const struct gs_ingest_
 	struct stream_mark mark = {message->sequence, message->stored_ms};
 	if (is_upto(&mark, &reading->read))
 		return STREAM_SEEN;
+	uint64_t known =
+	    reading->taken.sequence > reading->read.sequence ? reading->taken.sequence : reading->read.sequence;
 	if (mark.sequence <= reading->read.sequence) {
 		gs_log(GS_LOG_ERROR,
 		    "the stream of the push log lost what it had behind message %" PRIu64
 		    ": what was pushed then is in the "
 		    "state of this receiver, and may be missing in that of others",
 		    mark.sequence - 1);
-		reading->base += reading->read.sequence - mark.sequence + 1;
+		reading->base += known - mark.sequence + 1;
+		reading->taken = (struct stream_mark){0};
 	}
 	reading->read = mark;
 	return is_upto(&mark, &reading->taken) ? STREAM_TAKEN : STREAM_NEW;
@@ -72,13 +75,12 @@ static void arrive(struct gs_ingest *ingest) {
 	ingest->edge_waits = false;
 	bool all = ingest->unapplied == 0;
 	gs_lock_release(&ingest->queue_lock);
-	enum ingest_phase phase = (enum ingest_phase)ingest->phase;
-	if (!all || phase != PHASE_CATCHING_UP)
-		return;
+	int phase = PHASE_CATCHING_UP;
+	if (!all || !atomic_compare_exchange_strong(&ingest->phase, &phase, PHASE_READY))
+		return; /* it may have failed meanwhile */
 	gs_log(GS_LOG_INFO, "caught up with the push log at position %" PRIu64 ": %" PRIu64 " messages in %lld ms",
 	    ingest->reading.base + ingest->reading.read.sequence, (uint64_t)ingest->replayed,
 	    (long long)(gs_clock_mono_ms() - ingest->reading.begun_ms));
-	ingest->phase = PHASE_READY;
 }
 
 void gs_stream_count(struct gs_ingest *ingest) {

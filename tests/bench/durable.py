@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The push log with a full store: gravel-receiver with a log in a file on a real disk, killed and started again, and pushed to while it takes snapshots.
+"""The push log with a full store: gravel-receiver with a log in a file on a real disk, killed and started again, and pushed to while it takes snapshots; and the same with a log in NATS.
 
 Prints one JSON line a figure (docs/BENCHMARKS.md says what each means); progress goes to stderr. Client and server share the cores.
 """
 import argparse
+import json
 import pathlib
 import re
 import shutil
@@ -21,12 +22,13 @@ import gateway
 from benchlib import BenchError, note, print_result
 from gateway import column
 
-PARTS = ["recovery", "snapshots"]
+PARTS = ["recovery", "snapshots", "stream"]
 NEVER = "1d"  # no snapshot while a bench runs
 ENTRIES_MAX = 999999  # with one more the receiver takes a snapshot
 METRICS = ["gravel_snapshots_total", "gravel_snapshot_failures_total", "gravel_snapshot_pause_seconds", "gravel_snapshot_duration_seconds",
            "gravel_snapshot_bytes", "gravel_log_bytes", "gravel_log_entries_total", "gravel_log_commit_seconds"]
 LOOK = 0.1  # seconds between two looks at the metrics: snapshots are a second apart at least
+CAUGHT_UP = re.compile(r"caught up with the push log at position \d+: (\d+) messages in (\d+) ms")
 BROUGHT_BACK = re.compile(r"brought back the state .* in (\d+) ms, (\d+) entries in (\d+) ms")
 
 
@@ -66,11 +68,13 @@ class Receiver(gateway.Ours):
         self.log_folder = log_folder
         self.path = o.prefix + "/job/bench/instance/i{}"
 
+    def log(self, interval):
+        return "receiver:\n  listen: %s\n  log: {kind: file, path: %s, snapshot_interval: %s}\n" % (self.listen(), self.log_folder, interval)
+
     def start(self, interval):
         """Until it is ready; how many seconds that took."""
-        config = self.folder / "receiver.yaml"
-        config.write_text("identity: bench\nreceiver:\n  listen: %s\n  log: {kind: file, path: %s, snapshot_interval: %s}\n" %
-                          (self.listen(), self.log_folder, interval))
+        config = self.folder / ("%s.yaml" % self.name)
+        config.write_text("identity: bench\n" + self.log(interval))
         begin = time.monotonic()
         self.started(self.o.build / "bin" / "gravel-receiver", "--config", config)
         return time.monotonic() - begin
@@ -82,6 +86,33 @@ class Receiver(gateway.Ours):
 
     def metrics(self):
         return benchlib.samples(benchlib.get(benchlib.query("http://" + self.address, METRICS)))
+
+
+class Streamed(Receiver):
+    """One whose log is in NATS, on a nats-server of its own with a disk of its own."""
+    name = "gravel-receiver-stream"
+    nats = None
+
+    def start_nats(self):
+        program = benchlib.find_program("GRAVEL_NATS_SERVER", ["nats-server"], "nats-server")
+        self.nats = gateway.Child("nats-server", [program, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(pathlib.Path(self.log_folder) / "js"),
+                                                  "--ports_file_dir", str(self.folder)], self.folder)
+
+        def ports():
+            files = list(self.folder.glob("*.ports"))
+            return files and json.loads(files[0].read_text())["nats"][0]
+        self.nats_url = benchlib.wait_for("nats-server", ports, 20, self.nats)
+
+    def log(self, interval):
+        del interval  # a day is longer than push_retention
+        return ("receiver:\n  listen: %s\n  log: {kind: stream, path: %s, snapshot_interval: 6h}\nreceiver_stream: {urls: [\"%s\"], topic: bench, push_retention: 24h}\n" %
+                (self.listen(), pathlib.Path(self.log_folder) / "snapshots", self.nats_url))
+
+    def push_for(self, body, groups, *more):
+        cpu = self.nats.cpu_seconds_fine()
+        run = super().push_for(body, groups, *more)
+        run["nats_cpu_us"] = 1e6 * (self.nats.cpu_seconds_fine() - cpu) / run["pushes"]
+        return run
 
 
 class Watch(threading.Thread):
@@ -125,6 +156,7 @@ class Bench:
     def __init__(self, o, folder, log_folder):
         self.o = o
         self.receiver = Receiver(o, folder, log_folder)
+        self.streamed = Streamed(o, folder, log_folder)
         self.group = folder / "group.txt"
         with open(self.group, "wb") as out:  # families of one line are gauges: each line is a series
             subprocess.run([str(w) for w in (o.build / "bench" / "bench_body", "--series", o.lines, "--family", 1)], stdout=out, check=True)
@@ -208,6 +240,55 @@ class Bench:
                          peer_value=statistics.median(column(alone, key)),
                          ratio=statistics.median(column(beside, key)) / statistics.median(column(alone, key)))
 
+    def bench_stream(self):
+        """A log in NATS beside one in a file: both with the same full store, which is filled here as there."""
+        o, streamed = self.o, self.streamed
+        streamed.start_nats()
+        streamed.start(NEVER)
+        streamed.fill(self.group, o.groups, o.lines)
+        streamed.stop()
+        note("durable: %d times %g s of pushes over %d connections to a log in NATS and to one in a file" % (o.runs, o.seconds, o.connections))
+        runs = {self.receiver: [], streamed: []}
+        for _ in range(o.runs):
+            for receiver, found in runs.items():
+                receiver.start(NEVER)
+                before = receiver.child.rss_mb()
+                run = receiver.push_for(self.three, o.groups)
+                run.update(rss_before=before, rss_after=receiver.child.rss_mb())
+                found.append(run)
+                receiver.stop()
+        files, streams = runs[self.receiver], runs[streamed]
+        for name, unit, key in (("", "pushes/s", "rate"), ("_p50", "ms", "p50_ms"), ("_p99", "ms", "p99_ms"), ("_max", "ms", "max_ms"),
+                                ("_cpu", "us/push", "server_cpu_us"), ("_rss_before", "MB", "rss_before"), ("_rss_after", "MB", "rss_after")):
+            base = statistics.median(column(files, key))
+            print_result("durable.stream.push" + name, unit, column(streams, key), peer="a log in a file", peer_value=base,
+                         ratio=statistics.median(column(streams, key)) / base)
+        print_result("durable.stream.push_nats_cpu", "us/push", column(streams, "nats_cpu_us"))
+        self.recover_stream()
+
+    def recover_stream(self):
+        o, streamed = self.o, self.streamed
+        note("durable: %d pushes behind the snapshot, then %d crashes" % (o.entries, o.runs))
+        streamed.start(NEVER)
+        streamed.push(self.three, o.groups, "--count", o.entries, "--timeout", 120)
+        ready, replay = [], []
+        for _ in range(o.runs):
+            streamed.crash()
+            ready.append(streamed.start(NEVER))
+            said = CAUGHT_UP.search(streamed.child.log.read_text())
+            if said is None or int(said[1]) != o.entries:
+                raise BenchError("not all of %d entries came back: %s" % (o.entries, streamed.child.tail()))
+            replay.append(int(said[2]) / 1e3)
+        streamed.stop()
+        print_result("durable.stream.recovery.ready", "s", ready)
+        print_result("durable.stream.recovery.replay", "s", replay)
+
+    def stop(self):
+        self.receiver.stop()
+        self.streamed.stop()
+        if self.streamed.nats is not None:
+            self.streamed.nats.stop()
+
     def run(self):
         self.fill()
         for part in self.o.part:
@@ -241,7 +322,7 @@ def main():
         sys.exit("durable: a program stopped answering: %s" % e)
     finally:
         if bench is not None:
-            bench.receiver.stop()
+            bench.stop()
         if log_folder is not None:
             shutil.rmtree(log_folder, ignore_errors=True)
         if o.keep is None:

@@ -19,6 +19,7 @@ WANTED = {"pipeline.cpu_together", "pipeline.scrapes_missed", "pipeline.scrapes_
           "store.memory.gauges", "store.memory.histograms", "store.snapshot.save", "store.snapshot.load", "store.snapshot.bytes",
           "durable.recovery.ready", "durable.recovery.load", "durable.recovery.replay", "durable.push_max", "durable.snapshots.push",
           "durable.snapshots.push_p50", "durable.snapshots.push_p99", "durable.snapshots.push_max", "durable.snapshots.pause",
+          "durable.stream.push", "durable.stream.push_p99", "durable.stream.push_nats_cpu", "durable.stream.recovery.ready",
           "durable.snapshots.duration", "durable.snapshots.bytes", "durable.snapshots.rss_before", "durable.snapshots.rss_after",
           "gateway.push.empty", "gateway.push.full",
           "gateway.push.full_p99", "gateway.push.spread_cpu", "gateway.node.samples", "gateway.series.first", "gateway.memory.filled",

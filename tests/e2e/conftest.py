@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+
 import pytest
 
 from harness import stand as stands
@@ -8,6 +10,23 @@ def pytest_configure():
     for program in ("gravel-poller", "gravel-receiver", "gravelctl"):
         if not (stands.BUILD / program).exists():
             raise pytest.UsageError("%s is not there: build first, or set GRAVEL_BIN" % (stands.BUILD / program))
+
+
+def pytest_collection_modifyitems(items):
+    """Those that take long begin first, else one of them is still running when nobody has anything left to do. pytest-xdist gives each of its
+    workers a chunk from the front, as large as computed here, so each chunk begins with its part of them."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    chunk = max(len(items) // workers // 4, 2)
+    long = [i for i in items if i.get_closest_marker("long") or i.nodeid.partition("::")[0].endswith("test_torture.py")]
+    first = set(long)
+    short = [i for i in items if i not in first]
+    if workers == 1 or len(long) > chunk:
+        return
+    ordered = []
+    for worker in range(workers):
+        ordered += long[worker::workers]
+        ordered += [short.pop(0) for _ in range(chunk * (worker + 1) - len(ordered)) if short]
+    items[:] = ordered + short
 
 
 @pytest.hookimpl(hookwrapper=True)

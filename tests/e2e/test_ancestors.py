@@ -29,6 +29,7 @@ def test_a_push_that_fails_late_leaves_nothing(gateway):
     assert gateway.served() == {"# TYPE z gauge\nz 1\n"}
 
 
+@pytest.mark.long
 def test_pebbles_expire_under_steady_traffic(gateway):
     body = '# TYPE s counter\ns{clearmode="sum2s"} 1\n'
     end = time.monotonic() + 6
@@ -211,6 +212,7 @@ def test_both_survive_the_loss_of_nats(stand):
     assert poller.alive() and receiver.alive()
 
 
+@pytest.mark.long
 def test_the_wire_is_far_below_25_bytes_a_sample(stand):
     nats = stand.nats()
     node = stand.node_exporter()

@@ -56,6 +56,7 @@ def test_each_way_to_misbehave_has_its_reason(stand, reason, paths):
     assert served.find_all(instance=paths[0], job="j"), "the failure itself is served"
 
 
+@pytest.mark.long
 def test_all_faults_at_once_leave_the_others_alone(stand):
     nats = stand.nats()
     faults = stand.fault_server()
@@ -89,6 +90,7 @@ def test_what_is_no_exposition_is_up_0(stand, body):
     assert receiver.metrics().find("a") == []
 
 
+@pytest.mark.long
 def test_a_target_cannot_break_the_exposition(stand):
     """Duplicates inside a body, split families and types that disagree between targets."""
     nats = stand.nats()

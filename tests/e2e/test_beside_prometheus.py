@@ -8,6 +8,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from harness.stand import ROOT, Child, Poller, Prometheus, Unbound
 from harness.wait import eventually
 
@@ -509,6 +511,7 @@ def differences_are_there(side):
     return True
 
 
+@pytest.mark.long
 def test_same_jobs_give_the_same_series(stand):
     side = Side(stand)
     assert len(side.jobs) >= 20

@@ -200,6 +200,7 @@ class ThreeServers:
         self.url = ", ".join(s.url for s in self.servers)
 
 
+@pytest.mark.long
 def test_three_nats_servers_bear_the_loss_of_one(stand):
     cluster = ThreeServers(stand)
     target = stand.target(body="# TYPE n gauge\nn 1\n")
@@ -266,6 +267,7 @@ class Sites:
         return sum(s.value for s in self.receiver.own().find("gravel_dropped_scrapes_total", reason=reason))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
 def test_a_site_is_cut_off_and_comes_back(stand, wires, silent):
     sites = Sites(stand, wires)

@@ -347,6 +347,7 @@ def test_http_credentials(stand):
     assert service.requests[0][1]["Authorization"] == "Bearer topsecret" and "topsecret" not in bearer.log
 
 
+@pytest.mark.long
 def test_http_that_hangs_and_a_large_list(stand):
     service = Service()
     service.set(json.dumps([{"targets": ["host-%d:9100" % i], "labels": {"n": str(i)}} for i in range(100000)]))
@@ -391,6 +392,7 @@ class Etcd(Server):
         self.call("kv/deleterange", {"key": b64(key)})
 
 
+@pytest.mark.long
 def test_etcd(stand):
     e = Etcd(stand).start()
     e.put("/services/web/h1:80")
@@ -525,6 +527,7 @@ def test_nats_kv(stand):
     assert s.freed_ms() < 1000
 
 
+@pytest.mark.long
 def test_nats_kv_over_restarts_of_server_and_bucket(stand):
     nats = Nats(stand)
     s = discover(stand, "--nats", nats.url, "--kind", "nats_kv", "--name", "targets", "--refresh", 60000)

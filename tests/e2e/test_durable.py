@@ -85,6 +85,7 @@ def torture(receiver, clients, kills):
         assert not client.is_alive()
 
 
+@pytest.mark.long
 def test_kill9_under_pushes(stand):
     receiver = durable(stand)
     clients = [Client(receiver.url, "k%d" % i, True) for i in range(6)] + [Client(receiver.url, "p%d" % i, False) for i in range(2)]
@@ -99,6 +100,7 @@ def test_kill9_under_pushes(stand):
         receiver.start()
 
 
+@pytest.mark.long
 def test_kill9_of_the_receiver_of_edge_pushes(stand):
     """Here the receiver is killed, and the poller answers: all that it answered is in the stream."""
     nats = stand.nats()

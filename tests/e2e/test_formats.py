@@ -123,6 +123,7 @@ def test_protobufs_that_are_not_read(gateway, content_type):
     assert gateway.served() == set()
 
 
+@pytest.mark.long
 def test_utf8_names_reach_a_prometheus_that_knows_none(stand):
     nats = stand.nats()
     target = stand.target(body='# TYPE "http.requests" counter\n{"http.requests","service.name"="shop"} 5\n',

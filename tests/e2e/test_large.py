@@ -2,6 +2,8 @@
 """A target of a million series goes through whole. That the others keep their time meanwhile is measured by tests/bench, not asserted on whatever machine runs this."""
 import hashlib
 
+import pytest
+
 from harness.wait import eventually
 
 SERIES = 1000000
@@ -14,6 +16,7 @@ def million(generation):
     return (head + "".join(line % (i, i % 1000, i * 7 + generation) for i in range(SERIES))).encode()
 
 
+@pytest.mark.long
 def test_a_million_series(stand):
     nats = stand.nats()
     large = stand.target(body=million(0))

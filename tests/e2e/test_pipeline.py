@@ -17,6 +17,7 @@ def test_promtool_tells_lint_from_errors():
         promtool_check(b"a 1\na{ 2\n")
 
 
+@pytest.mark.long
 def test_a_query_on_prometheus_returns_what_node_exporter_said(stand):
     nats = stand.nats()
     node = stand.node_exporter()
@@ -113,6 +114,7 @@ def test_clearmode_rules_of_a_job(stand):
     assert receiver.metrics().value("other", instance="t") == 1
 
 
+@pytest.mark.long
 def test_two_publishers_of_the_same_target_names_never_mix(stand):
     nats = stand.nats()
     east, west = stand.target(body="# TYPE n gauge\nn 1\n"), stand.target(body="# TYPE n gauge\nn 2\n")
@@ -141,6 +143,7 @@ def test_identities_that_are_no_subject_tokens(stand):
         (name, name, "job." + name, float(i)) for i, name in enumerate(("a.b", "a b*>", "a_b", "ä"))}
 
 
+@pytest.mark.long
 def test_a_body_larger_than_a_message_arrives_whole(stand):
     """About 4 MB that do not compress well enough for one message of 1 MiB."""
     nats = stand.nats()

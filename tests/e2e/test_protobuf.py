@@ -220,6 +220,7 @@ class NativePrometheus(Prometheus):
         self.argv.append("--enable-feature=native-histograms")
 
 
+@pytest.mark.long
 def test_native_histogram(stand):
     body = delimited("h", 4, field(1, field(1, b"a") + field(2, b"b")) + field(7, native(12, [(-2, 1), (0, 0), (5, 3)], [3, -1, 2, -4])))
     target = stand.target(body, PROTOBUF)

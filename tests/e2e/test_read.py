@@ -193,6 +193,7 @@ def theirs(prometheus, *selectors):
     return {s for s in found if dict(s)["__name__"].startswith("t")}
 
 
+@pytest.mark.long
 def test_selectors_select_what_prometheus_selects(stand):
     gateway = stand.receiver()
     gateway.push_ok(BODY)
@@ -312,6 +313,7 @@ def test_an_unchanged_store_is_not_rendered_again(gateway):
     assert 0 < after.value("gravel_render_bytes") < 64 * 1024 * 1024
 
 
+@pytest.mark.long
 def test_what_was_pushed_is_in_every_scrape_that_follows(gateway):
     gateway.push_ok(large_body(10))
     failures = []

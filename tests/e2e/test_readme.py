@@ -91,6 +91,7 @@ def test_configs(program, text, tmp_path):
     assert code == 0 and "warning" not in out + err, out + err
 
 
+@pytest.mark.long
 def test_prometheus_config(stand, gateway):
     text, = of("prometheus")
     gateway.push_ok("pushed 5\n", "/job/backup")

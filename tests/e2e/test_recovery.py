@@ -5,10 +5,13 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from harness.stand import Nats, jobs_of, up
 from harness.wait import SLOW, eventually
 
 
+@pytest.mark.long
 def test_up_follows_the_target(stand):
     nats = stand.nats()
     node = stand.node_exporter()
@@ -25,6 +28,7 @@ def test_up_follows_the_target(stand):
     eventually(lambda: prometheus.query('node_memory_MemTotal_bytes{instance="n"}'))
 
 
+@pytest.mark.long
 def test_a_killed_poller_ends_in_absence_and_comes_back(stand):
     nats = stand.nats()
     target = stand.target()
@@ -65,6 +69,7 @@ def test_a_killed_receiver_serves_every_target_within_a_second_of_its_start(stan
     assert seconds < 1.0 * SLOW
 
 
+@pytest.mark.long
 def test_a_killed_nats_server_comes_back_and_all_recovers(stand):
     nats = stand.nats()
     target = stand.target(body="# TYPE n gauge\nn 1\n")
@@ -158,6 +163,7 @@ def test_sigterm_while_nats_is_away(stand):
     assert receiver.stop() == 0
 
 
+@pytest.mark.long
 def test_what_is_kept_while_nats_is_away_is_bounded(stand):
     nats = stand.nats()
     receiver = stand.receiver(nats)

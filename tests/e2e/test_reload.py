@@ -26,6 +26,7 @@ def static(*targets, **labels):
     return [{"targets": [t.instance for t in targets], "labels": labels}]
 
 
+@pytest.mark.long
 def test_an_unchanged_target_keeps_its_counters_slot_and_connection(stand):
     nats = stand.nats()
     kept, other = stand.target(body="a 1\nb 2\n"), stand.target()
@@ -257,6 +258,7 @@ def descriptors(child):
     return len(links) - sockets, sockets
 
 
+@pytest.mark.long
 def test_sighup_every_second_under_load_loses_no_scrape(stand):
     nats = stand.nats()
     target, coming = stand.target(body="".join("m%d 1\n" % i for i in range(100))), stand.target()

@@ -5,6 +5,8 @@ import json
 import re
 import urllib.parse
 
+import pytest
+
 from harness.stand import Prometheus, jobs_of
 from harness.wait import eventually
 
@@ -33,6 +35,7 @@ def by_url(targets):
     return sorted(comparable(t) for t in targets)
 
 
+@pytest.mark.long
 def test_api_is_that_of_prometheus(stand):
     good, other = stand.target(), stand.target()
     file = stand.write("sd.json", json.dumps([

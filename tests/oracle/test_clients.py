@@ -107,6 +107,7 @@ def test_prometheus(stand):
     assert {"counter", "gauge", "histogram", "summary"} <= kinds
 
 
+@pytest.mark.long
 def test_prometheus_federate(stand):
     """Untyped, with a timestamp on every line."""
     node = stand.node_exporter()

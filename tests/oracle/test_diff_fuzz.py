@@ -17,6 +17,7 @@ SECONDS = 20
 SEED = "suite"
 
 
+@pytest.mark.long
 def test_no_disagreement_is_new(capsys):
     status = diff_fuzz.main(["--seconds", str(SECONDS), "--seed", SEED])
     out = capsys.readouterr().out

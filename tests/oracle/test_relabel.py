@@ -4,6 +4,8 @@ import json
 import os
 import random
 
+import pytest
+
 import relabeling
 
 JOBS = int(os.environ.get("GRAVEL_RELABEL_JOBS", "600"))
@@ -43,6 +45,7 @@ def differences(jobs, stand):
     return found, counts
 
 
+@pytest.mark.long
 def test_random_jobs(stand):
     rng = random.Random(seed())
     jobs = []
@@ -67,6 +70,7 @@ def letters():
     return ["".join(cased[i:i + 300]) for i in range(0, len(cased), 300)]
 
 
+@pytest.mark.long
 def test_letters_of_all_scripts(stand):
     """lowercase and uppercase are those of Go 1.19, which knows Unicode 13."""
     rules = [{"action": action, "source_labels": ["a"], "target_label": action} for action in ("lowercase", "uppercase")]
@@ -105,6 +109,7 @@ def mixed(rng):
     return {**one, **{k: v for k, v in other.items() if k != "action" and rng.random() < 0.3}}
 
 
+@pytest.mark.long
 def test_what_is_refused(stand):
     """By promtool and by us alike."""
     rng = random.Random(seed())

@@ -131,6 +131,7 @@ def difference(case, theirs, ours):
     return None
 
 
+@pytest.mark.long
 def test_prometheus_and_we_agree(stand):
     """All cases in one test: they share a Prometheus."""
     pages = bodies(int(time.time() * 1000))

@@ -25,11 +25,14 @@ static struct {
 } seen;
 
 static void on_applied(void *ctx, struct gs_str token, enum gs_status status, const struct gs_error *err) {
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* there may be two of them */
 	(void)ctx;
+	pthread_mutex_lock(&mutex);
 	snprintf(seen.token, sizeof(seen.token), "%.*s", GS_FMT(token));
 	snprintf(seen.text, sizeof(seen.text), "%s", err->text);
 	seen.status = status;
 	seen.applied++;
+	pthread_mutex_unlock(&mutex);
 }
 
 static enum gs_status on_fetch(void *ctx, uint64_t position, struct gs_error *err) {
@@ -138,30 +141,36 @@ static void fill_part(struct message *message, int part, int64_t time_ms) {
 	fill(message, push, part == 0 ? GS_STR("# TYPE parted coun") : GS_STR("ter\nparted 1\n"));
 }
 
+static void write_random_body(struct gs_buf *out, struct gs_wire_push *push, size_t i) {
+	gs_buf_printf(out, "3:job1:%c", 'a' + (int)below(3));
+	push->labels_size = out->n;
+	if (push->op == GS_WIRE_PUSH && below(6) == 0) {
+		push->ttl_ms = 1 + below(3000);
+		gs_buf_cstr(out, "# TYPE left gauge\nleft 1\n");
+	} else if (push->op == GS_WIRE_PUSH && below(10) == 0) {
+		gs_buf_cstr(out, "# TYPE c1 gauge\nc1 1\n"); /* refused where c1 is a counter */
+	} else if (push->op == GS_WIRE_PUSH || push->op == GS_WIRE_PUSH_INGEST) {
+		gs_buf_printf(out, "# TYPE c%zu counter\nc%zu %u\n", i % NAMES, i % NAMES, below(100));
+		gs_buf_printf(out, "# TYPE p%zu gauge\np%zu{clearmode=\"mean10s\"} %u\n", i % 2, i % 2, below(9));
+	} else if (push->op == GS_WIRE_PUSH_GATEWAY_PUT || push->op == GS_WIRE_PUSH_GATEWAY_POST) {
+		gs_buf_printf(out, below(5) == 0 ? "g %u 5000\n" : "g %u\n", below(9));
+	}
+}
+
 static void fill_random(struct message *message, size_t i, int64_t time_ms) {
 	static const enum gs_wire_push_op ops[] = {GS_WIRE_PUSH, GS_WIRE_PUSH, GS_WIRE_PUSH, GS_WIRE_PUSH_INGEST,
 	    GS_WIRE_PUSH_DELETE, GS_WIRE_PUSH_GATEWAY_PUT, GS_WIRE_PUSH_GATEWAY_POST, GS_WIRE_PUSH_GATEWAY_DELETE};
-	char body[200], token[32], key[32];
-	struct gs_wire_push push = {
-	    .op = ops[below(8)], .time_ms = time_ms, .parts = 1, .publisher = GS_STR("r1"), .labels_size = 8};
+	struct gs_wire_push push = {.op = ops[below(8)], .time_ms = time_ms, .parts = 1, .publisher = GS_STR("r1")};
+	char token[32], key[32];
+	struct gs_buf body;
+	gs_buf_init(&body, 1000);
 	snprintf(token, sizeof(token), "0123456789abcdef-%zu", i);
 	snprintf(key, sizeof(key), "key-%u", below(40));
-	snprintf(body, sizeof(body), "3:job1:%c", 'a' + (int)below(3));
-	if (push.op == GS_WIRE_PUSH && below(6) == 0) {
-		push.ttl_ms = 1 + below(3000);
-		strcat(body, "# TYPE left gauge\nleft 1\n");
-	} else if (push.op == GS_WIRE_PUSH && below(10) == 0) {
-		strcat(body, "# TYPE c1 gauge\nc1 1\n"); /* refused where c1 is a counter */
-	} else if (push.op == GS_WIRE_PUSH || push.op == GS_WIRE_PUSH_INGEST) {
-		sprintf(body + strlen(body), "# TYPE c%zu counter\nc%zu %u\n", i % NAMES, i % NAMES, below(100));
-		sprintf(
-		    body + strlen(body), "# TYPE p%zu gauge\np%zu{clearmode=\"mean10s\"} %u\n", i % 2, i % 2, below(9));
-	} else if (push.op == GS_WIRE_PUSH_GATEWAY_PUT || push.op == GS_WIRE_PUSH_GATEWAY_POST) {
-		sprintf(body + strlen(body), below(5) == 0 ? "g 1 5000\n" : "g %u\n", below(9));
-	}
+	write_random_body(&body, &push, i);
 	push.token = below(3) != 0 ? gs_str_of(token) : GS_STR("");
 	push.id = push.token.n != 0 && below(2) == 0 ? push.token : gs_str_of(key);
-	fill(message, push, gs_str_of(body));
+	fill(message, push, gs_buf_slice(&body));
+	gs_buf_free(&body);
 }
 
 /* What a stream may hold: pushes of pollers and receivers, parts, what nobody understands. */
@@ -206,7 +215,7 @@ static char *everything(struct gs_ingest *ingest) {
 	gs_lock_take(&ingest->turn_lock);
 	gs_lock_pass(&ingest->turn_lock, &ingest->store_lock);
 	gs_buf_printf(&out, "position %llu, time %lld, keys %zu\n", (unsigned long long)ingest->applied.position,
-	    (long long)ingest->applied.time_ms, gs_keys_held(ingest->keys));
+	    (long long)ingest->applied.time_ms, gs_push_keys_held(ingest->keys));
 	gs_lock_release(&ingest->store_lock);
 	gs_buf_char(&out, '\0');
 	return gs_buf_take(&out, &n);
@@ -381,6 +390,21 @@ static void test_made_anew(void **state) {
 	say(ingest, 2, START_MS + 201, "t-1", "t-1", BODY);
 	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 13\n");
 	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 13);
+	/* And if it happens while a push has one of its parts there. */
+	struct message part = {.sequence = 3, .stored_ms = START_MS + 202};
+	snprintf(open_push.id, sizeof(open_push.id), "half");
+	fill_part(&part, 0, part.stored_ms);
+	feed(ingest, &part);
+	clear(&part);
+	say(ingest, 4, START_MS + 203, "t-1", "t-1", BODY);
+	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 15);
+	gs_ingest_free(ingest);
+	ingest = open_stream(folder, &sequence);
+	assert_int_equal(sequence, 2);
+	gs_ingest_pushed_begin(ingest, 1, 1, true);
+	say(ingest, 1, START_MS + 300, "t-1", "t-1", BODY);
+	assert_string_equal(durable_text(ingest, "c"), "# TYPE c counter\nc 15\n");
+	assert_true(durable_metric(GS_M_JOURNAL_POSITION) == 16);
 	assert_int_equal(seen.failed, 0);
 	gs_ingest_free(ingest);
 	folder_free(folder);
