@@ -23,8 +23,7 @@ def offset_of(program, function):
         raise Impossible("the program cannot be looked into: %s" % e) from e
     found = [int(line.split()[0], 16) for line in symbols.split("\n") if line.split()[2:] == [function]]
     text = [line.split("]", 1)[1].split() for line in sections.split("\n") if " .text " in line]
-    if len(found) != 1 or len(text) != 1:
-        raise Impossible("%s has no %s" % (program, function))
+    assert len(found) == 1 and len(text) == 1, "%s has no %s: what is it called now?" % (program, function)
     # name, type, address, offset
     return found[0] - int(text[0][2], 16) + int(text[0][3], 16)
 
@@ -34,7 +33,7 @@ def without_keys(program, folder):
     code = RETURN_ZERO.get(platform.machine())
     if code is None:
         raise Impossible("nobody has said how a function of this machine returns 0")
-    data, at = bytearray(pathlib.Path(program).read_bytes()), offset_of(program, "gs_keys_held")
+    data, at = bytearray(pathlib.Path(program).read_bytes()), offset_of(program, "gs_push_keys_held")
     data[at:at + len(code)] = code
     copy = pathlib.Path(folder) / "gravel-receiver"
     copy.write_bytes(data)

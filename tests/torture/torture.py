@@ -269,6 +269,8 @@ class Chaos:
             plants.lose_message(w.cluster, w.streams[0], sequence)
         for r in w.receivers:
             r.spawn()
+        for r in w.receivers:
+            w.wait_ready(r)
 
     def run(self):
         w = self.world
