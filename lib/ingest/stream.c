@@ -7,6 +7,7 @@
 
 #include "gravel/base/clock.h"
 #include "gravel/log/log.h"
+#include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
 /* By number and time: a stream that was made anew has the same numbers. */
@@ -20,6 +21,7 @@ void gs_stream_start(struct gs_ingest *ingest) {
 	reading->safe = reading->read = applied->mark;
 	reading->taken = applied->last;
 	reading->base = applied->position - applied->last.sequence;
+	gs_metric_set(GS_M_JOURNAL_POSITION, (double)applied->position);
 }
 
 enum gs_status gs_ingest_pushed_from(struct gs_ingest *ingest, uint64_t *ret_sequence, int64_t *ret_stored_ms) {
