@@ -5,6 +5,7 @@ import concurrent.futures
 import gzip
 import json
 import re
+import shutil
 import signal
 import struct
 import time
@@ -771,6 +772,38 @@ def test_jetstream_loses_its_store(stand):
     new = streamed(stand, nats)
     level(a, b, new)
     assert value(new) == 7
+
+
+def test_the_end_of_the_stream_is_lost(stand):
+    """As after a loss of power: what one receiver had applied and the stream has no more, the others never see, until they start from a snapshot of it."""
+    nats, a, b = pair(stand)
+    a.push_ok(COUNTER % 1)
+    level(a, b)
+    ended(b)
+    nats.stop()
+    store, copy = stand.path / "nats-store", stand.path / "nats-copy"
+    shutil.copytree(str(store), str(copy))
+    nats.start()
+    for _ in range(3):
+        eventually(lambda: push(a, COUNTER % 10).code == 200, 20)
+    nats.kill9()
+    shutil.rmtree(str(store))
+    copy.rename(store)
+    nats.start()
+    b.start()
+    eventually(lambda: push(a, COUNTER % 100).code == 200, 20)
+    assert value(a) == 131
+    eventually(lambda: value(b) == 101)
+    eventually(lambda: "lost what it had behind message 1:" in a.log)
+    assert position(a) == 5 and position(b) == 2
+    # Each goes on in its own way, and positions tell. As docs/DEPLOYING.md says: stop the one that has less, wait for a snapshot of the other one, take its own away, start it.
+    ended(b)
+    in_nats(nats, a)
+    shutil.rmtree(str(b.folder))
+    b.start()
+    level(a, b)
+    assert value(b) == 131
+    assert "fetched the snapshot of position" in b.log
 
 
 # Ends.
