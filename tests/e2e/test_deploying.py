@@ -319,6 +319,7 @@ def test_three_nats_servers_bear_the_loss_of_one(stand):
         assert r.metrics().value("c") == 1
 
 
+@pytest.mark.long
 def test_two_receivers_on_three_nats_servers(stand):
     """A nats-server is lost, then a receiver; what was answered is on both, once, byte for byte."""
     cluster = ThreeServers(stand)

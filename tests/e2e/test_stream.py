@@ -268,6 +268,7 @@ def large(n, name="big"):
     return "# TYPE %s gauge\n" % name + "".join('%s{i="%s"} %d\n' % (name, uuid.uuid4().hex, i) for i in range(n))
 
 
+@pytest.mark.long
 def test_large_pushes_and_large_snapshots(stand):
     nats = SmallNats(stand).start()
     a, b = streamed(stand, nats), streamed(stand, nats)
@@ -609,6 +610,7 @@ def test_a_push_that_was_never_whole_keeps_nobody_away(stand):
     assert value(b) == 5 and position(a) == 6
 
 
+@pytest.mark.long
 def test_what_one_receiver_did_not_publish_another_does(stand):
     """A snapshot that is not needed, for another receiver was faster, is needed when that one is gone: else the stream comes past what is in it."""
     nats = stand.nats()
@@ -721,6 +723,7 @@ def test_started_before_there_ever_was_a_nats_server(stand):
     level(a, b)
 
 
+@pytest.mark.long
 def test_a_stream_is_deleted_under_them(stand):
     nats, a, b = pair(stand)
     for i in range(5):
