@@ -153,7 +153,6 @@ static enum gs_status recover_stream(struct gs_ingest *ingest, struct gs_error *
 		return status;
 	gs_stream_start(ingest);
 	ingest->snapper.position = ingest->applied.position;
-	gs_metric_set(GS_M_JOURNAL_POSITION, (double)ingest->applied.position);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->log_time_ms = ingest->applied.time_ms;
 	gs_lock_release(&ingest->queue_lock);
