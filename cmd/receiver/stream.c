@@ -22,6 +22,7 @@
 struct snapshot {
 	uint64_t position; /* 0: none */
 	int64_t time_ms;
+	int64_t due_ms; /* monotonic: not to be published before */
 };
 
 struct receiver_stream {
@@ -48,7 +49,7 @@ static void on_applied(void *ctx, struct gs_str token, enum gs_status status, co
 static void on_saved(void *ctx, uint64_t position, int64_t time_ms) {
 	struct receiver_stream *stream = ctx;
 	gs_lock_take(&stream->lock);
-	stream->saved = (struct snapshot){position, time_ms};
+	stream->saved = (struct snapshot){position, time_ms, 0};
 	gs_cond_signal(&stream->cond);
 	gs_lock_release(&stream->lock);
 }
@@ -130,20 +131,32 @@ static enum gs_status on_fetch(void *ctx, uint64_t position, struct gs_error *er
 
 /* Publishing */
 
-/* One of several receivers is enough. */
-static bool is_needed(
+/* One of several receivers is enough: when this one shall publish its own, in ms from now; -1: never, NATS has it. Where another one was faster, it will be with the next one, too, or it
+ * is gone, and nobody but us has what came since. */
+static int64_t wait_of(
     struct receiver_stream *stream, const struct snapshot *saved, const struct gs_shelf_file *newest) {
 	int64_t interval_ms = stream->receiver->config->receiver.log.snapshot_interval;
-	return newest->position < saved->position && newest->time_ms < saved->time_ms - interval_ms / 2;
+	int64_t gone_ms = newest->time_ms + interval_ms + interval_ms / 2 - gs_clock_wall_ms();
+	if (newest->position >= saved->position)
+		return -1;
+	if (newest->time_ms < saved->time_ms - interval_ms / 2 || gone_ms <= 0)
+		return 0;
+	return gone_ms < 2 * interval_ms ? gone_ms : 2 * interval_ms;
 }
 
-static enum gs_status publish(struct receiver_stream *stream, const struct snapshot *saved, struct gs_error *err) {
+/* *ret_wait_ms: 0 if it is settled, else when to try again. */
+static enum gs_status publish(
+    struct receiver_stream *stream, const struct snapshot *saved, int64_t *ret_wait_ms, struct gs_error *err) {
 	struct gs_shelf_file files[GS_SHELF_KEPT];
 	char path[PATH_MAX];
 	size_t n = 0;
+	*ret_wait_ms = 0;
 	enum gs_status status = gs_shelf_list(stream->shelf, files, &n, err);
-	if (status != GS_OK || (n != 0 && !is_needed(stream, saved, &files[0])))
+	int64_t wait_ms = status == GS_OK && n != 0 ? wait_of(stream, saved, &files[0]) : 0;
+	if (status != GS_OK || wait_ms != 0) {
+		*ret_wait_ms = wait_ms > 0 ? wait_ms : 0;
 		return status;
+	}
 	status = gs_snapshots_path(stream->receiver->folder, saved->position, path, sizeof(path));
 	if (status == GS_OK)
 		status = gs_shelf_put(stream->shelf, saved->position, saved->time_ms, path, err);
@@ -152,24 +165,36 @@ static enum gs_status publish(struct receiver_stream *stream, const struct snaps
 	return status;
 }
 
+/* Take the one that is due. */
+static struct snapshot take_due(struct receiver_stream *stream) {
+	struct snapshot due = {0};
+	gs_lock_take(&stream->lock);
+	if (stream->saved.due_ms <= gs_clock_mono_ms()) {
+		due = stream->saved;
+		stream->saved.position = 0;
+	}
+	gs_lock_release(&stream->lock);
+	return due;
+}
+
 /* What cannot be published now is tried again until there is a newer one. */
 static void publish_saved(struct receiver_stream *stream) {
 	static struct gs_log_limit limit;
 	struct gs_error err = {0};
-	gs_lock_take(&stream->lock);
-	struct snapshot saved = stream->saved;
-	stream->saved.position = 0;
-	gs_lock_release(&stream->lock);
+	int64_t wait_ms = 0;
+	struct snapshot saved = take_due(stream);
 	if (saved.position == 0)
 		return;
-	enum gs_status status = publish(stream, &saved, &err);
-	if (status == GS_OK || status == GS_ECLOSED)
+	enum gs_status status = publish(stream, &saved, &wait_ms, &err);
+	if ((status == GS_OK && wait_ms == 0) || status == GS_ECLOSED)
 		return;
-	if (status != GS_EAGAIN)
+	if (status != GS_OK && status != GS_EAGAIN)
 		gs_metric_add(GS_M_SNAPSHOT_PUBLISH_FAILURES, 1);
-	gs_log_limited(&limit, 60000, GS_LOG_WARN,
-	    "the snapshot of position %llu is not in NATS yet, it is tried again: %s",
-	    (unsigned long long)saved.position, err.text);
+	if (status != GS_OK)
+		gs_log_limited(&limit, 60000, GS_LOG_WARN,
+		    "the snapshot of position %llu is not in NATS yet, it is tried again: %s",
+		    (unsigned long long)saved.position, err.text);
+	saved.due_ms = gs_clock_mono_ms() + wait_ms;
 	gs_lock_take(&stream->lock);
 	if (stream->saved.position == 0)
 		stream->saved = saved;

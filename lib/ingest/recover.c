@@ -108,12 +108,26 @@ void gs_ingest_fail(struct gs_ingest *ingest, const struct gs_error *err) {
 		ingest->stream.failed(ingest->stream.ctx);
 }
 
-/* What is needed of a snapshot in NATS, if there is one that is newer than those in the folder. */
+/* What is needed of a snapshot in NATS, if there is one that is newer than those in the folder that are whole. */
 static enum gs_status fetch_newer(struct gs_ingest *ingest, struct gs_error *err) {
+	struct gs_snapshot_reader *reader = NULL;
+	struct gs_error damaged = {0};
 	uint64_t newest = 0;
-	if (gs_snapshots_newest(ingest->folder, &newest) == GS_EIO)
-		newest = 0; /* loading will say why */
-	return ingest->stream.fetch(ingest->stream.ctx, newest, err);
+	enum gs_status found = gs_snapshots_open(ingest->folder, &reader, &damaged);
+	if (found == GS_OK) {
+		newest = gs_snapshot_reader_info(reader).position;
+		gs_snapshot_reader_close(reader);
+	} else if (found != GS_ENOTFOUND && found != GS_EINVAL) {
+		*err = damaged;
+		return found;
+	}
+	enum gs_status status = ingest->stream.fetch(ingest->stream.ctx, newest, err);
+	/* What was damaged is renamed, and would be no more than missing from now on. */
+	if (status == GS_OK && found == GS_EINVAL && gs_snapshots_newest(ingest->folder, &newest) != GS_OK) {
+		*err = damaged;
+		return found;
+	}
+	return status;
 }
 
 /* What a log in a file left behind is in a snapshot, if that receiver was stopped in order. */
@@ -139,7 +153,6 @@ static enum gs_status recover_stream(struct gs_ingest *ingest, struct gs_error *
 		return status;
 	gs_stream_start(ingest);
 	ingest->snapper.position = ingest->applied.position;
-	gs_metric_set(GS_M_JOURNAL_POSITION, (double)ingest->applied.position);
 	gs_lock_take(&ingest->queue_lock);
 	ingest->log_time_ms = ingest->applied.time_ms;
 	gs_lock_release(&ingest->queue_lock);

@@ -7,6 +7,7 @@
 
 #include "gravel/base/clock.h"
 #include "gravel/log/log.h"
+#include "gravel/telemetry/telemetry.h"
 #include "ingest_internal.h"
 
 /* By number and time: a stream that was made anew has the same numbers. */
@@ -20,6 +21,7 @@ void gs_stream_start(struct gs_ingest *ingest) {
 	reading->safe = reading->read = applied->mark;
 	reading->taken = applied->last;
 	reading->base = applied->position - applied->last.sequence;
+	gs_metric_set(GS_M_JOURNAL_POSITION, (double)applied->position);
 }
 
 enum gs_status gs_ingest_pushed_from(struct gs_ingest *ingest, uint64_t *ret_sequence, int64_t *ret_stored_ms) {
@@ -93,7 +95,9 @@ void gs_stream_count(struct gs_ingest *ingest) {
 void gs_ingest_pushed_begin(struct gs_ingest *ingest, uint64_t first, uint64_t pending, bool anew) {
 	struct gs_error err = {0};
 	const struct reading *reading = &ingest->reading;
-	uint64_t sequence = reading->read.sequence;
+	uint64_t read = reading->read.sequence, taken = reading->taken.sequence;
+	/* What is in the state is missed by nobody. A push of which only parts stood there is given up long before they leave. */
+	uint64_t sequence = read > taken ? read : taken;
 	if (!gs_ingest_reads_log(ingest))
 		return;
 	if (!anew && sequence != 0 && first > sequence + 1) {

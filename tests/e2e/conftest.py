@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import threading
 
 import pytest
 
+from harness import forks
 from harness import stand as stands
+from harness.wait import SLOW
 
 
 def pytest_configure():
@@ -36,6 +39,21 @@ def pytest_runtest_makereport(item, call):
     stand = item.funcargs.get("stand") if hasattr(item, "funcargs") else None
     if report.failed and stand:
         report.sections += [("log of %s" % name, text) for name, text in stand.logs() if text]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stuck_forks():
+    """With a sanitizer, ends snapshots that wait for a lock of its allocator."""
+    done = threading.Event()
+
+    def watch():
+        while not done.wait(1):
+            forks.end_stuck(os.getpid())
+    thread = threading.Thread(target=watch, daemon=True)
+    if SLOW > 1:
+        thread.start()
+    yield
+    done.set()
 
 
 @pytest.fixture

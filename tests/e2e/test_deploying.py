@@ -10,8 +10,9 @@ import time
 
 import pytest
 
+from harness.expo import OWN
 from harness.http import request
-from harness.stand import ROOT, Child, Nats, free_port, jobs_of, peer, run
+from harness.stand import ROOT, Child, Nats, Ours, Receiver, free_port, jobs_of, peer, run
 from harness.wait import SLOW, eventually
 
 FOLDER = ROOT / "config" / "deploying"
@@ -43,6 +44,69 @@ class Server(Nats):
         with self.client() as c:
             answer = c.request("$JS.API.STREAM.CREATE." + config["name"], json.dumps(config).encode())
         assert "error" not in answer, answer
+
+
+class Deployed(Receiver):
+    """A receiver with a file of config/deploying, and the folder of its snapshots."""
+
+    def __init__(self, stand, file, url, texts=None):
+        port = free_port()
+        self.folder = stand.path / ("receiver-%d" % port)
+        text = configured(file, texts=dict({'":4278"': '"127.0.0.1:%d"' % port, "/var/lib/gravel-streams": self.folder}, **(texts or {})))
+        text, n = re.subn(r"^  urls: .*$", "  urls: " + url, text, flags=re.M)
+        assert n == 1
+        self.config = stand.write("receiver-%d.yml" % port, text)
+        Ours.__init__(self, stand, "receiver", ["--config", self.config], port)
+
+    def own_value(self, name, **labels):
+        return self.own().value(name, **labels)
+
+
+def replicas(stand, file, servers, n=2, texts=None):
+    return [Deployed(stand, file, servers.url, texts).start(40) for _ in range(n)]
+
+
+def equal(*receivers):
+    """Until all of them are at one position, and serve the same bytes but for their own metrics, which are returned."""
+    seen = []
+
+    def same():
+        seen[:] = []
+        for r in receivers:
+            blocks = r.metrics().blocks
+            seen.append((r.own_value("gravel_journal_position"), "".join("\n".join(b) + "\n" for f, b in blocks.items() if not OWN.match(f))))
+        assert len({p for p, _ in seen}) == 1, [p for p, _ in seen]
+        assert len({t for _, t in seen}) == 1, seen
+        return True
+    eventually(same, 30, what="receivers are equal")
+    return seen[0][1]
+
+
+class Pushes:
+    """Pushes that count what they add in base 4, so that one that counts twice and one that is lost cannot make up for each other. What was answered 503 may count or not, so it
+    has a key and is repeated until it is answered."""
+
+    def __init__(self):
+        self.made = 0
+        self.refused = 0
+
+    def push(self, receiver, timeout=40):
+        n, self.made = self.made, self.made + 1
+
+        def answered():
+            answer = request(receiver.url + "/metrics", "POST", "# TYPE pushed counter\npushed{n=\"%d\"} %d\n" % (n // 20, 4 ** (n % 20)),
+                             {"Idempotency-Key": "key-%d" % n})
+            if answer.code == 503:
+                assert answer.headers["Retry-After"] == "1", answer
+                self.refused += 1
+            else:
+                assert answer.code == 200, answer
+            return answer.code == 200
+        eventually(answered, timeout, what="a push is answered 200")
+
+    def counted(self, receiver):
+        want = {str(i): sum(4 ** k for k in range(min(20, self.made - 20 * i))) for i in range((self.made + 19) // 20)}
+        return {s.labels["n"]: s.value for s in receiver.metrics().find("pushed")} == want
 
 
 class Wire:
@@ -165,8 +229,6 @@ def test_our_programs_take_the_file(stand, name):
         text = "monitor_port: %d\n" % port + text
         program = "gravel-poller"
     code, _, err = run(program, "--config", stand.write("check-" + name, text), "--check")
-    if "stream is not there yet" in err:
-        pytest.skip("this receiver has no log in a stream")
     assert code == 0, err
 
 
@@ -181,6 +243,40 @@ def test_one_nats_server(stand):
     target.body = "# TYPE n gauge\nn 2\n"
     nats.start()
     eventually(lambda: receiver.metrics().value("n", instance="t") == 2, 20)
+
+
+def test_two_receivers_on_one_nats_server(stand):
+    """Push to either, lose either, lose the server: what was answered is on both, once."""
+    nats = Server(stand, "nats.conf", free_port()).start()
+    interval = {"    kind: stream": "    kind: stream\n    snapshot_interval: 1s"}
+    a, b = replicas(stand, "receiver-pair.yaml", nats, texts=interval)
+    target = stand.target(body="# TYPE n gauge\nn 1\n")
+    stand.poller(nats, jobs_of(t=target))
+    pushes = Pushes()
+    for i in range(10):
+        pushes.push((a, b)[i % 2])
+        assert pushes.counted((a, b)[i % 2])
+    for r in (a, b):
+        eventually(lambda: r.metrics().value("n", instance="t") == 1, 20)
+        eventually(lambda: pushes.counted(r))
+    nats.kill9()
+    answer = request(a.url + "/metrics", "POST", "# TYPE lost counter\nlost 1\n", {"Idempotency-Key": "lost"})
+    assert answer.code == 503 and answer.headers["Retry-After"] == "1"
+    assert pushes.counted(a) and pushes.counted(b)  # served on
+    nats.start()
+    for i in range(4):
+        pushes.push((a, b)[i % 2])
+    # One is lost with its machine; another one takes its place.
+    a.kill9()
+    pushes.push(b)
+    assert pushes.counted(b)
+    eventually(lambda: b.own_value("gravel_snapshots_published_total") >= 1)
+    new, = replicas(stand, "receiver-pair.yaml", nats, 1, interval)
+    assert "fetched the snapshot of position" in new.log
+    pushes.push(new)
+    for r in (b, new):
+        eventually(lambda: pushes.counted(r))
+        eventually(lambda: r.metrics().value("n", instance="t") == 1, 20)
 
 
 class ThreeServers:
@@ -223,6 +319,72 @@ def test_three_nats_servers_bear_the_loss_of_one(stand):
         assert r.metrics().value("c") == 1
 
 
+@pytest.mark.long
+def test_two_receivers_on_three_nats_servers(stand):
+    """A nats-server is lost, then a receiver; what was answered is on both, once, byte for byte."""
+    cluster = ThreeServers(stand)
+    interval = {"    kind: stream": "    kind: stream\n    snapshot_interval: 1s"}
+    a, b = replicas(stand, "receiver-cluster.yaml", cluster, texts=interval)
+    pushes = Pushes()
+    for i in range(6):
+        pushes.push((a, b)[i % 2])
+        assert pushes.counted((a, b)[i % 2])
+    equal(a, b)
+    eventually(lambda: a.own_value("gravel_snapshots_published_total") + b.own_value("gravel_snapshots_published_total") >= 1, 20)
+    with cluster.servers[0].client() as c:
+        streams = {name: c.stream(name) for name in ("PROMETHEUS", "PROMETHEUS_PUSH", "PROMETHEUS_SNAPSHOT")}
+    assert [len(s["cluster"]["replicas"]) for s in streams.values()] == [2, 2, 2]
+    leader = next(s for i, s in enumerate(cluster.servers) if "nats%d" % (i + 1) == streams["PROMETHEUS_PUSH"]["cluster"]["leader"])
+    leader.kill9()
+    began = time.monotonic()
+    for i in range(10):
+        pushes.push((a, b)[i % 2])
+        assert pushes.counted((a, b)[i % 2])
+    print("%d answers of 503, %.1f s" % (pushes.refused, time.monotonic() - began))
+    equal(a, b)
+    # Another machine for one of the receivers, while the server is still away.
+    a.kill9()
+    pushes.push(b)
+    new, = replicas(stand, "receiver-cluster.yaml", cluster, 1, interval)
+    assert "fetched the snapshot of position" in new.log
+    for i in range(4):
+        pushes.push((new, b)[i % 2])
+    equal(new, b)
+    assert pushes.counted(new) and pushes.counted(b)
+    # The server comes back, and another one may be lost.
+    leader.start(40)
+    other = next(s for s in cluster.servers if s is not leader)
+    eventually(lambda: in_sync(leader), 40, what="the server that came back has caught up")
+    other.kill9()
+    for i in range(6):
+        pushes.push((new, b)[i % 2])
+    equal(new, b)
+    assert pushes.counted(new) and pushes.counted(b)
+    # With two away nothing is accepted, and what was stored is served.
+    third = next(s for s in cluster.servers if s not in (leader, other))
+    text = equal(new, b)
+    third.kill9()
+    for r in (new, b):
+        assert refused(r)
+        assert pushes.counted(r)
+    third.start(40)
+    pushes.push(new)
+    pushes.push(b)
+    assert equal(new, b) != text
+    assert pushes.counted(new)
+
+
+def in_sync(server):
+    with server.client() as c:
+        infos = [c.stream(name)["cluster"] for name in ("PROMETHEUS", "PROMETHEUS_PUSH", "PROMETHEUS_SNAPSHOT")]
+    return all(i.get("leader") and len(i["replicas"]) == 2 and all(r["current"] and not r.get("offline") for r in i["replicas"]) for i in infos)
+
+
+def refused(receiver):
+    answer = request(receiver.url + "/metrics", "POST", "# TYPE nobody counter\nnobody 1\n", {"Idempotency-Key": "nobody"}, timeout=60)
+    return answer.code == 503 and answer.headers["Retry-After"] == "1"
+
+
 def push(poller, body, path="/metrics"):
     return request(poller.url + path, "POST", "# TYPE %s gauge\n%s" % (body.split(" ")[0], body))
 
@@ -239,7 +401,8 @@ class Sites:
         self.hub = Server(stand, "nats-hub.conf", free_port(), {"0.0.0.0:7422": "127.0.0.1:%d" % leafs}).start()
         for file in ("hub-scrapes.json", "hub-pushes.json"):
             self.hub.make(file)
-        self.receiver = stand.receiver(self.hub, max_age="%ds" % self.MAX_AGE)
+        texts = {"max_age: 80s": "max_age: %ds" % self.MAX_AGE}
+        self.receiver, self.other = replicas(stand, "receiver-hub.yaml", self.hub, texts=texts)
         self.wires, self.servers, self.pollers, self.targets = {}, {}, {}, {}
         for site in ("site-a", "site-b"):
             wire = self.wires[site] = wires(leafs)
@@ -317,5 +480,13 @@ def test_a_site_is_cut_off_and_comes_back(stand, wires, silent):
     eventually(lambda: sites.pushed("site-a") == sum(4 ** n for n in range(6)))
     eventually(lambda: sites.pushed("site-b") == sum(4 ** n for n in (0, 1, 2, 5)))
     assert not sites.receiver.metrics().find("n", publisher="site-a", instance="t1")
+    # Pushes at the center, too, and at both receivers there.
+    for n, r in enumerate((sites.receiver, sites.other)):
+        r.push_ok("# TYPE pushed_total counter\npushed_total %d\n" % 4 ** n, "/site/hub")
+    for r in (sites.receiver, sites.other):
+        eventually(lambda: r.metrics().value("pushed_total", site="hub") == 5)
+    pushed = [sorted((s.labels["site"], s.value) for s in r.metrics().find("pushed_total")) for r in (sites.receiver, sites.other)]
+    assert pushed[0] == pushed[1] and len(pushed[0]) == 3
+    assert sites.receiver.own_value("gravel_journal_position") == sites.other.own_value("gravel_journal_position")
     # What was silent may take as long as a ping does to miss its answer.
     assert silent or seconds < 2 * SLOW

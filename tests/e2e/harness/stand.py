@@ -61,6 +61,7 @@ def environment():
     for name in [n for n in env if n.lower().endswith("_proxy")]:
         del env[name]
     env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99"
+    env["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=%s" % (ROOT / "tests" / "lib" / "lsan.supp")
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     env["TSAN_OPTIONS"] = "exitcode=99"
     return env

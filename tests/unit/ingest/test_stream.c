@@ -441,6 +441,34 @@ static void test_gap(void **state) {
 	folder_free(folder);
 }
 
+/* What stood before the position of the state may be gone, though it was read again for a part that waits for others. */
+static void test_gap_in_what_was_taken(void **state) {
+	(void)state;
+	char *folder = folder_new();
+	uint64_t sequence = 0;
+	struct gs_error err = {0};
+	struct gs_ingest *ingest = open_stream(folder, &sequence);
+	begin(ingest, 0);
+	say(ingest, 1, START_MS, "t-1", "t-1", BODY);
+	struct message message = {.sequence = 2, .stored_ms = START_MS};
+	struct gs_wire_push push = {
+	    .op = GS_WIRE_PUSH, .time_ms = START_MS, .parts = 2, .publisher = GS_STR("r1"), .id = GS_STR("x")};
+	fill(&message, push, gs_str_of(BODY));
+	feed(ingest, &message);
+	clear(&message);
+	say(ingest, 3, START_MS, "t-1", "t-1", BODY);
+	gs_ingest_free(ingest);
+	for (uint64_t first = 4; first <= 5; first++) {
+		ingest = open_stream(folder, &sequence);
+		assert_int_equal(sequence, 1);
+		gs_ingest_pushed_begin(ingest, first, 0, false);
+		assert_int_equal(gs_ingest_ready(ingest, &err), first == 4 ? GS_OK : GS_EIO);
+		gs_ingest_free(ingest);
+	}
+	assert_non_null(strstr(err.text, "no messages from 4 to 4 any more"));
+	folder_free(folder);
+}
+
 /* What is due waits for an entry. */
 static void test_expiry(void **state) {
 	(void)state;
@@ -564,6 +592,7 @@ int main(void) {
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_made_anew),
 	    cmocka_unit_test(test_gap),
+	    cmocka_unit_test(test_gap_in_what_was_taken),
 	    cmocka_unit_test(test_expiry),
 	    cmocka_unit_test(test_other_homes),
 	    cmocka_unit_test(test_no_way_to_a_snapshot),
