@@ -296,6 +296,18 @@ class ThreeServers:
         self.url = ", ".join(s.url for s in self.servers)
 
 
+STREAMS = ("PROMETHEUS", "PROMETHEUS_PUSH", "PROMETHEUS_SNAPSHOT")
+
+
+def in_sync(server, names=STREAMS):
+    """What a server says of these streams; None unless each has a leader, and two others that have all of it."""
+    with server.client() as c:
+        streams = {name: c.stream(name) for name in names}
+    infos = [s["cluster"] for s in streams.values()]
+    all_well = all(i.get("leader") and len(i["replicas"]) == 2 and all(r["current"] and not r.get("offline") for r in i["replicas"]) for i in infos)
+    return streams if all_well else None
+
+
 @pytest.mark.long
 def test_three_nats_servers_bear_the_loss_of_one(stand):
     cluster = ThreeServers(stand)
@@ -304,9 +316,7 @@ def test_three_nats_servers_bear_the_loss_of_one(stand):
     receivers = [stand.receiver(cluster, stream={"replicas": 3}) for _ in range(2)]
     for r in receivers:
         eventually(lambda: r.metrics().value("n", instance="t") == 1, 40)
-    with cluster.servers[0].client() as c:
-        streams = {name: c.stream(name) for name in ("PROMETHEUS", "PROMETHEUS_PUSH")}
-    assert [len(s["cluster"]["replicas"]) for s in streams.values()] == [2, 2]
+    streams = eventually(lambda: in_sync(cluster.servers[0], STREAMS[:2]), 40, what="three copies")
     leader = next(s for i, s in enumerate(cluster.servers) if "nats%d" % (i + 1) == streams["PROMETHEUS_PUSH"]["cluster"]["leader"])
     eventually(lambda: push(poller, "c 1\n").code == 200, 20)
     leader.kill9()
@@ -331,9 +341,7 @@ def test_two_receivers_on_three_nats_servers(stand):
         assert pushes.counted((a, b)[i % 2])
     equal(a, b)
     eventually(lambda: a.own_value("gravel_snapshots_published_total") + b.own_value("gravel_snapshots_published_total") >= 1, 20)
-    with cluster.servers[0].client() as c:
-        streams = {name: c.stream(name) for name in ("PROMETHEUS", "PROMETHEUS_PUSH", "PROMETHEUS_SNAPSHOT")}
-    assert [len(s["cluster"]["replicas"]) for s in streams.values()] == [2, 2, 2]
+    streams = eventually(lambda: in_sync(cluster.servers[0]), 40, what="three copies")
     leader = next(s for i, s in enumerate(cluster.servers) if "nats%d" % (i + 1) == streams["PROMETHEUS_PUSH"]["cluster"]["leader"])
     leader.kill9()
     began = time.monotonic()
@@ -372,12 +380,6 @@ def test_two_receivers_on_three_nats_servers(stand):
     pushes.push(b)
     assert equal(new, b) != text
     assert pushes.counted(new)
-
-
-def in_sync(server):
-    with server.client() as c:
-        infos = [c.stream(name)["cluster"] for name in ("PROMETHEUS", "PROMETHEUS_PUSH", "PROMETHEUS_SNAPSHOT")]
-    return all(i.get("leader") and len(i["replicas"]) == 2 and all(r["current"] and not r.get("offline") for r in i["replicas"]) for i in infos)
 
 
 def refused(receiver):

@@ -90,8 +90,11 @@ def purge(nats, upto, stream=PUSHES):
 
 def in_shelf(nats, topic="prometheus"):
     """The position of the newest snapshot in NATS."""
+    name = topic.replace(".", "_").upper() + "_SNAPSHOT"
     with nats.client() as c:
-        head = c.last_message(topic.replace(".", "_").upper() + "_SNAPSHOT", topic + ".snapshot.head")
+        # nats-server 2.9 dies of being asked for a message of a stream that is just being made.
+        assert c.stream(name)["state"]["messages"] > 0
+        head = c.last_message(name, topic + ".snapshot.head")
     return int(re.match(rb"v=1 position=(\d+) ", base64.b64decode(head["data"])).group(1))
 
 
