@@ -18,6 +18,8 @@
 #define TICK_MS 1000
 #define APPLY_MS 30000 /* a push that is in the log, and is not applied here for so long, is answered */
 #define RETRY_MS 200
+#define EMPTY_MS                                                                                                       \
+	30000 /* that a receiver without a state believes in a snapshot where there is a stream for them and none in it: it would begin with nothing */
 
 struct snapshot {
 	uint64_t position; /* 0: none */
@@ -83,12 +85,16 @@ static bool is_stopping(struct receiver_stream *stream, int64_t wait_ms) {
 	return stopping;
 }
 
-/* The newest one that is whole and beyond the position. GS_EAGAIN: ask again later. */
+/* The newest one that is whole and beyond the position. GS_EAGAIN: ask again later; GS_ENOTFOUND: likewise, but there may never have been one. */
 static enum gs_status fetch_once(struct receiver_stream *stream, uint64_t position, struct gs_error *err) {
 	struct gs_shelf_file files[GS_SHELF_KEPT];
 	char path[PATH_MAX];
 	size_t n = 0;
 	enum gs_status status = gs_shelf_list(stream->shelf, files, &n, err);
+	if (status == GS_ENOTFOUND)
+		return GS_OK;
+	if (status == GS_OK && n == 0 && position == 0)
+		return GS_ENOTFOUND;
 	for (size_t i = 0; i < n && status == GS_OK && files[i].position > position; i++) {
 		status = gs_snapshots_path(stream->receiver->folder, files[i].position, path, sizeof(path));
 		if (status == GS_OK)
@@ -116,7 +122,12 @@ static enum gs_status on_fetch(void *ctx, uint64_t position, struct gs_error *er
 	gs_lock_release(&stream->lock);
 	if (!go)
 		return gs_error_set(err, GS_ECLOSED, 0, 0, "stopped while starting");
-	while ((status = fetch_once(stream, position, err)) == GS_EAGAIN) {
+	int64_t until_ms = gs_clock_mono_ms() + EMPTY_MS;
+	while ((status = fetch_once(stream, position, err)) == GS_EAGAIN || status == GS_ENOTFOUND) {
+		if (status == GS_ENOTFOUND && gs_clock_mono_ms() >= until_ms) {
+			status = GS_OK;
+			break;
+		}
 		if (!is_stopping(stream, RETRY_MS))
 			continue;
 		status = gs_error_set(err, GS_ECLOSED, 0, 0, "stopped while starting");
@@ -152,6 +163,8 @@ static enum gs_status publish(
 	size_t n = 0;
 	*ret_wait_ms = 0;
 	enum gs_status status = gs_shelf_list(stream->shelf, files, &n, err);
+	if (status == GS_ENOTFOUND)
+		status = GS_OK;
 	int64_t wait_ms = status == GS_OK && n != 0 ? wait_of(stream, saved, &files[0]) : 0;
 	if (status != GS_OK || wait_ms != 0) {
 		*ret_wait_ms = wait_ms > 0 ? wait_ms : 0;

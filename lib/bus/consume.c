@@ -140,7 +140,23 @@ static enum end control(struct gs_bus_consumer *c, natsMsg *msg) {
 		reply = stalled.p;
 	if (reply != NULL)
 		natsConnection_Publish(c->session->nc, reply, NULL, 0);
+	else if (c->begin != NULL)
+		c->begin(c->ctx, &(struct gs_bus_begin){0});
 	return END_NONE;
+}
+
+/* Messages that should come next are not there: somebody deleted them, or they left by age before they were sent. */
+static bool tell_gap(struct gs_bus_consumer *c, const struct gs_reply_meta *meta) {
+	jsStreamInfo *info = NULL;
+	natsStatus s = js_GetStreamInfo(&info, c->session->js, c->lane->stream_name, NULL, NULL);
+	if (s != NATS_OK)
+		return false;
+	struct gs_bus_begin begin = {.first = info->State.FirstSeq,
+	    .last = info->State.LastSeq,
+	    .pending = meta->pending + 1}; /* of a stream with gaps the server says too few */
+	jsStreamInfo_Destroy(info);
+	c->begin(c->ctx, &begin);
+	return true;
 }
 
 static void deliver(struct gs_bus_consumer *c, natsMsg *msg, const struct gs_reply_meta *meta) {
@@ -166,6 +182,10 @@ static enum end handle(struct gs_bus_consumer *c, natsMsg *msg) {
 		return END_CONSUMER;
 	}
 	c->delivered++;
+	if (c->begin != NULL && c->last != 0 && meta.stream_seq > c->last + 1 && !tell_gap(c, &meta)) {
+		say(c, "no word of messages that are missing");
+		return END_CONSUMER;
+	}
 	if (meta.stream_seq > c->last)
 		deliver(c, msg, &meta);
 	return END_NONE;

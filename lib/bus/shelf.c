@@ -35,6 +35,7 @@ enum {
 	SUBJECT_MAX = GS_LIMIT_SUBJECT - 64, /* the rest is for id and number */
 	STREAM_MAX = 255,
 	ID = 32,
+	SEARCH_MAX = 1000, /* messages that are asked for one by one */
 };
 
 #define UNFINISHED ".new"
@@ -262,9 +263,14 @@ static struct gs_str data_of(natsMsg *msg) {
 	return gs_str_make(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
 }
 
+/* From the first to the last message that the stream has. */
+struct extent {
+	uint64_t first, last;
+};
+
 /* GS_ENOTFOUND: the stream is not there, or nothing ever was in it. A nats-server of 2.9 dies of a request for a message of a stream that it is just making, as another
  * program may ask it to: this one it bears, and says of such a stream that it is empty. */
-static enum gs_status look_at_stream(struct call *c, bool *ret_no_stream) {
+static enum gs_status look_at_stream(struct call *c, bool *ret_no_stream, struct extent *ret) {
 	jsStreamInfo *info = NULL;
 	jsOptions options;
 	jsErrCode code = 0;
@@ -278,21 +284,58 @@ static enum gs_status look_at_stream(struct call *c, bool *ret_no_stream) {
 		return GS_ENOTFOUND;
 	if (s != NATS_OK)
 		return refused(c, s, code, "read");
-	bool empty = info->State.LastSeq == 0;
+	*ret = (struct extent){info->State.FirstSeq, info->State.LastSeq};
 	jsStreamInfo_Destroy(info);
-	return empty ? GS_ENOTFOUND : GS_OK;
+	return ret->last == 0 ? GS_ENOTFOUND : GS_OK;
+}
+
+/* The message of a sequence; GS_ENOTFOUND if there is none. */
+static enum gs_status get_one(struct call *c, uint64_t sequence, natsMsg **ret_msg) {
+	jsOptions options;
+	jsErrCode code = 0;
+	if (c->shelf->stopped)
+		return closed(c);
+	jsOptions_Init(&options);
+	options.Wait = WAIT_MS;
+	*ret_msg = NULL;
+	natsStatus s = js_GetMsg(ret_msg, c->js, c->shelf->stream.name, sequence, &options, &code);
+	if (s == NATS_NOT_FOUND || code == JSStreamNotFoundErr)
+		return GS_ENOTFOUND;
+	if (s == NATS_OK && *ret_msg == NULL)
+		s = NATS_PROTOCOL_ERROR;
+	return s == NATS_OK ? GS_OK : refused(c, s, code, "read");
+}
+
+/* A nats-server that was killed may have lost its index of subjects, and then finds nothing by them though all is there (seen once, three of 2.9.10 killed at the same moment). So what is not found is looked for one by one:
+ * from ${from} on by ${step}, ${n} of them at most. */
+static enum gs_status search(
+    struct call *c, const char *subject, uint64_t from, int step, uint64_t n, natsMsg **ret_msg) {
+	enum gs_status status = GS_ENOTFOUND;
+	for (; n != 0 && status == GS_ENOTFOUND; n--, from += (uint64_t)(int64_t)step) {
+		status = get_one(c, from, ret_msg);
+		if (status == GS_OK && strcmp(natsMsg_GetSubject(*ret_msg), subject) != 0) {
+			natsMsg_Destroy(*ret_msg);
+			status = GS_ENOTFOUND;
+		}
+	}
+	return status;
 }
 
 static enum gs_status get_head(struct call *c, struct head *head) {
 	char subject[GS_LIMIT_SUBJECT];
 	natsMsg *msg;
 	jsErrCode code = 0;
+	struct extent extent = {0};
 	*head = (struct head){0};
 	snprintf(subject, sizeof(subject), "%s.head", c->shelf->subject);
-	enum gs_status status = look_at_stream(c, &head->no_stream);
+	enum gs_status status = look_at_stream(c, &head->no_stream, &extent);
 	if (status == GS_OK) {
 		status = get_last(c, subject, "read", &msg, &code);
 		head->no_stream = code == JSStreamNotFoundErr;
+		/* Behind it are only those of one that was killed while it put a file. */
+		uint64_t n = extent.last - extent.first + 1;
+		if (status == GS_ENOTFOUND && !head->no_stream && extent.first <= extent.last)
+			status = search(c, subject, extent.last, -1, n < SEARCH_MAX ? n : SEARCH_MAX, &msg);
 	}
 	if (status == GS_ENOTFOUND)
 		return GS_OK;
@@ -314,6 +357,8 @@ enum gs_status gs_shelf_list(struct gs_shelf *shelf, struct gs_shelf_file *files
 	enum gs_status status = begin(&c, shelf, err);
 	if (status == GS_OK)
 		status = get_head(&c, &head);
+	if (status == GS_OK && head.no_stream)
+		status = gs_error_set(err, GS_ENOTFOUND, 0, 0, "there is no stream %s", shelf->stream.name);
 	if (status == GS_OK) {
 		memcpy(files, head.files, head.n * sizeof(*files));
 		*ret_n = head.n;
@@ -628,6 +673,11 @@ static enum gs_status take_chunk(struct take *t, uint32_t n) {
 	jsErrCode code;
 	chunk_subject(t->c.shelf, t->file, n, subject);
 	enum gs_status status = get_last(&t->c, subject, "read", &msg, &code);
+	uint64_t from = n == 0 ? t->file->first : t->last + 1;
+	if (status == GS_ENOTFOUND && code != JSStreamNotFoundErr && from <= t->file->last) {
+		uint64_t rest = t->file->last - from + 1;
+		status = search(&t->c, subject, from, 1, rest < SEARCH_MAX ? rest : SEARCH_MAX, &msg);
+	}
 	if (status == GS_ENOTFOUND)
 		return gs_error_set(t->c.err, status, 0, 0, "the file %s is not on the stream %s any more", t->file->id,
 		    t->c.shelf->stream.name);

@@ -97,6 +97,7 @@ struct reading {
 	struct stream_mark safe; /* no push has a part up to here, and another one behind */
 	struct stream_mark taken; /* what these complete was applied before the program started */
 	uint64_t base; /* of positions: more than 0 where the stream is not the first one */
+	uint64_t placed; /* the last message that is an entry */
 	int64_t begun_ms; /* monotonic: when catching up began */
 };
 

@@ -339,18 +339,51 @@ static enum gs_status take_push(struct gs_ingest *ingest, const struct gs_ingest
 	return take_content(ingest, entry, message, &push, taken);
 }
 
-void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
-	enum stream_news news = STREAM_NEW;
+static void on_nothing(void *ctx, enum gs_status status, const struct gs_error *err) {
+	(void)ctx;
+	(void)status;
+	(void)err;
+}
+
+/* What is no push, or a part of one, is an entry that does nothing: the position is that of the last message, whatever it was. */
+static enum gs_status queue_nothing(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+	struct gs_ingest_push nothing = {.done = on_nothing};
+	struct entry *entry = gs_entry_get(ingest, ENTRY_PUSH);
+	if (entry == NULL)
+		return GS_ENOMEM;
+	enum gs_status status = gs_ingest_fill_push(ingest, entry, &nothing, true, NULL);
+	if (status != GS_OK) {
+		gs_entry_put(ingest, entry);
+		return status;
+	}
+	entry->edge = true;
+	entry->mark = ingest->reading.safe;
+	gs_stream_place(ingest, entry, message->stored_ms);
+	gs_ingest_queue(ingest, entry);
+	return GS_OK;
+}
+
+/* A message of a stream that is the log. */
+static void take_logged(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
 	struct gs_error err = {0};
-	gs_metric_add(GS_M_RECEIVED, 1);
-	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
-	if (gs_ingest_reads_log(ingest))
-		news = gs_stream_see(ingest, message);
-	if (news != STREAM_SEEN && take_push(ingest, message, news == STREAM_TAKEN) == GS_ENOMEM &&
-	    gs_ingest_reads_log(ingest)) {
+	enum stream_news news = gs_stream_see(ingest, message);
+	enum gs_status status = GS_OK;
+	if (news != STREAM_SEEN)
+		status = take_push(ingest, message, news == STREAM_TAKEN);
+	if (news == STREAM_NEW && status != GS_ENOMEM && ingest->reading.placed != message->sequence)
+		status = queue_nothing(ingest, message);
+	if (status == GS_ENOMEM) {
 		gs_error_set(&err, GS_ENOMEM, 0, 0, "out of memory while reading the push log");
 		gs_ingest_fail(ingest, &err);
 	}
+	gs_stream_count(ingest);
+}
+
+void gs_ingest_pushed(struct gs_ingest *ingest, const struct gs_ingest_message *message) {
+	gs_metric_add(GS_M_RECEIVED, 1);
+	gs_metric_add(GS_M_RECEIVED_BYTES, (double)(message->data.n + message->header.n));
 	if (gs_ingest_reads_log(ingest))
-		gs_stream_count(ingest);
+		take_logged(ingest, message);
+	else
+		(void)!take_push(ingest, message, false);
 }

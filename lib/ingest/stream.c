@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log that is the stream of pushes: which of its messages are entries here, and which are known. The position of an entry is the sequence of the message that completes it; where the stream
+ * A log that is the stream of pushes: which of its messages are entries here, and which are known. The position of an entry is the sequence of its message, of a push that of the one that completes it; where the stream
  * was made anew, or lost its end, positions go on all the same.
  */
 #include <inttypes.h>
@@ -50,11 +50,13 @@ enum stream_news gs_stream_see(struct gs_ingest *ingest, const struct gs_ingest_
 		reading->taken = (struct stream_mark){0};
 	}
 	reading->read = mark;
+	reading->placed = 0;
 	return is_upto(&mark, &reading->taken) ? STREAM_TAKEN : STREAM_NEW;
 }
 
 void gs_stream_place(struct gs_ingest *ingest, struct entry *entry, int64_t pushed_ms) {
-	const struct reading *reading = &ingest->reading;
+	struct reading *reading = &ingest->reading;
+	reading->placed = reading->read.sequence;
 	entry->last = reading->read;
 	entry->position = reading->base + reading->read.sequence;
 	/* A clock that is ahead would keep its pushes from expiring; and times do not fall in a log. */
@@ -117,7 +119,9 @@ void gs_ingest_pushed_begin(struct gs_ingest *ingest, uint64_t first, uint64_t p
 		return;
 	if (ingest->reading.begun_ms == 0)
 		ingest->reading.begun_ms = gs_clock_mono_ms();
-	ingest->to_replay = ingest->replayed + pending;
+	if (ingest->to_replay < ingest->replayed + pending)
+		ingest->to_replay = ingest->replayed + pending;
+	/* Also when messages that were pending have left by age: then none of them comes, and this is said at the next pause. */
 	if (pending == 0)
 		arrive(ingest);
 }

@@ -48,7 +48,8 @@ struct gs_bus_start {
 	int64_t time_ms;
 };
 
-/* What there is when delivery begins, at first and after whatever interrupted it. */
+/* What there is when delivery begins, at first and after whatever interrupted it; when messages are not there that should have come next; and, with all 0, that nothing is on its way: what there was has come, or
+ * left before it could. */
 struct gs_bus_begin {
 	uint64_t first; /* sequence of the first message of the stream, or of the next one if it has none */
 	uint64_t last; /* and of the last one; 0: there was none ever */

@@ -41,7 +41,8 @@ void gs_shelf_free(struct gs_shelf *shelf);
 void gs_shelf_stop(struct gs_shelf *shelf);
 
 /** gs_shelf_list(shelf, files, ret_n, err):
- * The files that are there, the newest first, in ${files} (GS_SHELF_KEPT of them); none where there is no stream. What is listed may still be damaged: gs_shelf_take tells. GS_EAGAIN while
+ * The files that are there, the newest first, in ${files} (GS_SHELF_KEPT of them). What is listed may still be damaged: gs_shelf_take tells. GS_ENOTFOUND where there is no stream, so that nobody ever put a
+ * file; none with GS_OK may mean that somebody is just putting the first one, or that its servers are not through with their own start. GS_EAGAIN while
  * not connected, or when JetStream does not answer; GS_EIO for what NATS refused, GS_ENOMEM, GS_ECLOSED; each with ${err}. */
 GS_MUST_USE enum gs_status gs_shelf_list(
     struct gs_shelf *shelf, struct gs_shelf_file *files, size_t *ret_n, struct gs_error *err);

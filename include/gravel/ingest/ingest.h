@@ -93,7 +93,7 @@ GS_MUST_USE enum gs_status gs_ingest_pushed_from(
     struct gs_ingest *ingest, uint64_t *ret_sequence, int64_t *ret_stored_ms);
 
 /** gs_ingest_pushed_begin(ingest, first, pending, anew):
- * Where the log is the stream of pushes: its messages begin or go on; ${first} is the oldest that it has, ${pending} of them will come at once, and with ${anew} it is another stream than the one before.
+ * Where the log is the stream of pushes: its messages begin or go on, or pause (all 0); ${first} is the oldest that it has, ${pending} of them will come at once, and with ${anew} it is another stream than the one before.
  * Messages that were not read and are not there any more end it all, see failed. On the thread of gs_ingest_pushed. */
 void gs_ingest_pushed_begin(struct gs_ingest *ingest, uint64_t first, uint64_t pending, bool anew);
 

@@ -280,6 +280,8 @@ static void test_equal(void **state) {
 		restarts++;
 	}
 	assert_true(restarts > 10 && rereads > 50);
+	/* Whatever a message is: the position is that of the last one. */
+	assert_int_equal(one->applied.position, messages[MESSAGES - 1].sequence);
 	char *all = everything(one);
 	assert_non_null(strstr(all, "parted "));
 	assert_non_null(strstr(all, "g{"));
