@@ -161,6 +161,14 @@ static void test_start(void **state) {
 	close_place(&place);
 }
 
+/* In as many steps as it takes. */
+static int cut_all(struct place *place, uint64_t upto) {
+	int steps = 1;
+	for (; gs_journal_cut(place->journal, upto, &place->err) == GS_EAGAIN; steps++)
+		assert_true(steps < 100);
+	return steps;
+}
+
 static void test_cut(void **state) {
 	(void)state;
 	struct place place;
@@ -172,9 +180,10 @@ static void test_cut(void **state) {
 	assert_int_equal(gs_journal_cut(place.journal, 100, &place.err), GS_OK);
 	assert_has(&place, 0, 101, 12700);
 	assert_int_equal(gs_journal_cut(place.journal, 12000, &place.err), GS_EAGAIN);
-	assert_has(&place, 0, 10101, 2700);
-	assert_int_equal(gs_journal_cut(place.journal, 12000, &place.err), GS_OK);
-	assert_int_equal(gs_journal_cut(place.journal, 12800, &place.err), GS_OK);
+	assert_has(&place, 0, 2101, 10700);
+	assert_int_equal(cut_all(&place, 12000), 5);
+	assert_has(&place, 0, 12001, 800);
+	assert_int_equal(cut_all(&place, 12800), 1);
 	assert_has(&place, 0, 0, 0);
 	assert_int_equal(append(&place, 1), GS_OK);
 	assert_has(&place, 0, 12801, 1);
@@ -190,7 +199,7 @@ static void test_room_is_used_again(void **state) {
 	for (int round = 0; round < 30; round++) {
 		for (int i = 0; i < 100; i++)
 			assert_int_equal(append(&place, 64), GS_OK);
-		assert_int_equal(gs_journal_cut(place.journal, gs_journal_last(place.journal), &place.err), GS_OK);
+		assert_int_equal(cut_all(&place, gs_journal_last(place.journal)), 4);
 		if (round == 5)
 			size = gs_journal_bytes(place.journal);
 	}
