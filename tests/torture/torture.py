@@ -132,6 +132,7 @@ class Chaos:
                 break
 
     def by_term(self, r):
+        r.hears_term()
         code = r.stop(30)
         assert code == 0, "%s ended with %s on SIGTERM:\n%s" % (r.name, code, r.log[-2000:])
         self.counts["SIGTERM of the receiver"] += 1
@@ -245,6 +246,7 @@ class Chaos:
             self.freeze(victim, server)
             return
         if victim != "nats" and self.rng.random() < 0.15:
+            server.hears_term()
             assert server.stop(30) == 0, "%s did not end well:\n%s" % (server.name, server.log[-2000:])
             self.counts["SIGTERM of a " + victim] += 1
         else:

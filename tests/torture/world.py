@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,16 @@ class InGroup:
             self.process = subprocess.Popen(self.before + self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(self.stand.path),
                                             env=env, start_new_session=True)
         return self
+
+    def hears_term(self):
+        """Wait until the program has the signal blocked, which it does before all else: until then it is just ended by it."""
+        deadline = time.monotonic() + 30
+        while self.alive() and time.monotonic() < deadline:
+            status = quietly(pathlib.Path("/proc/%d/status" % self.process.pid).read_text) or ""
+            blocked = re.search(r"^SigBlk:\s*([0-9a-f]+)$", status, re.M)
+            if blocked and int(blocked[1], 16) >> (signal.SIGTERM - 1) & 1:
+                return
+            time.sleep(0.01)
 
     def kill_group(self):
         """The program and its forks, at the same moment."""
