@@ -110,7 +110,7 @@ static void test_hanging(void **state) {
 	gs_buf_init(&body, 1 << 20);
 	for (int i = 0; i < 4900; i++)
 		gs_buf_printf(&body, "g{i=\"%d\"} 1\n", i);
-	gs_buf_cstr(&body, "last 1\n");
+	gs_buf_cstr(&body, "# TYPE last gauge\nlast 1\n");
 	gs_buf_char(&body, '\0');
 	for (int n = 0; child == 0; n++) {
 		assert_int_equal(push(ingest, "", body.p), GS_OK);
@@ -124,7 +124,7 @@ static void test_hanging(void **state) {
 	assert_int_equal(kill(child, 0), -1);
 	ingest = durable_open(folder);
 	assert_int_equal(ingest->replayed, 0);
-	assert_string_equal(durable_text(ingest, "last"), "# TYPE last untyped\nlast 1\n");
+	assert_string_equal(durable_text(ingest, "last"), "# TYPE last gauge\nlast 1\n");
 	gs_ingest_free(ingest);
 	gs_buf_free(&body);
 	folder_free(folder);
