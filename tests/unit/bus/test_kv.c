@@ -129,7 +129,8 @@ static void test_listing_and_changes(void **state) {
 	struct gs_kv *kv = watch(bus, NULL, 0);
 	wait_text("begin;complete;");
 	put(&c, "a", "1");
-	wait_text("begin;complete;put a=1;"); /* the bucket keeps the last value only: a slow server has no time for this one */
+	wait_text(
+	    "begin;complete;put a=1;"); /* the bucket keeps the last value only: a slow server has no time for this one */
 	put(&c, "x.y", "2");
 	put(&c, "a", "");
 	wait_text("begin;complete;put a=1;put x.y=2;put a=;");
