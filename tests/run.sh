@@ -102,7 +102,7 @@ run_ctest() {
 	local dir=$1 rc
 	shift
 	step "unit tests of ${dir#"$root"/}"
-	(cd "$dir" && "${prefix[@]}" ctest --output-on-failure -j "$((jobs + 1))" --timeout 300 "$@") | tee "$out" | grep -v ' Passed \|^ *Start '
+	(cd "$dir" && "${prefix[@]}" ctest --output-on-failure -j "$jobs" --timeout 300 "$@") | tee "$out" | grep -v ' Passed \|^ *Start '
 	rc=${PIPESTATUS[0]}
 	# "98% tests passed, 1 tests failed out of 50"
 	local bad all
@@ -257,7 +257,7 @@ main() {
 	prefix=()
 	# These tests wait more than they compute.
 	parallel=()
-	"$python" -c 'import xdist' 2>/dev/null && parallel=(-n "$((jobs * 3 > 8 ? 8 : jobs * 3))")
+	"$python" -c 'import xdist' 2>/dev/null && parallel=(-n "$((jobs * 2 > 8 ? 8 : jobs * 2))")
 	eval "$(gravel_deps_peers "$root/build/peers" | sed 's/^/export /')"
 	out=$(mktemp) || exit 1
 	trap 'end_builders; rm -f "$out"' EXIT
