@@ -411,7 +411,7 @@ def one_run(options, seed, say):
 
 def options_least(world):
     """So many pushes at least must have been acknowledged for a run to mean something."""
-    return 20 * world.options.clients
+    return 3 * world.options.clients
 
 
 def report(world, chaos, began, say):
